@@ -1,0 +1,60 @@
+# Gatehouse. `make` builds build/gatehouse; sources are found, not listed.
+.DEFAULT_GOAL := all
+SHELL := /bin/bash
+CC ?= cc
+PREFIX ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+
+BUILD := $(if $(SANITIZE),build/asan,build)
+DEPENDENCIES := openssl jansson libconfuse
+OPTIMIZE := $(if $(SANITIZE),-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,-O2)
+comma := ,
+WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes \
+	-Wvla -Wformat=2 -Wundef -Werror
+
+# llhttp: the system's library where there is one, else the sources of Debian's node-llhttp, strict
+ifeq ($(shell pkg-config --exists 'libllhttp >= 9.2' && echo yes),yes)
+LLHTTP_CFLAGS := $(shell pkg-config --cflags libllhttp)
+LLHTTP_LIBS := $(shell pkg-config --libs libllhttp)
+LLHTTP_SOURCES :=
+else
+LLHTTP_CFLAGS := -isystem /usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
+LLHTTP_LIBS :=
+LLHTTP_SOURCES := llhttp api http
+endif
+
+CPPFLAGS += -I. -D_GNU_SOURCE -DGATEHOUSE_VERSION='"$(VERSION)"' \
+	-DGATEHOUSE_CONF='"$(patsubst /usr/%,/%,$(if $(filter /usr,$(PREFIX)),,$(PREFIX)))/etc/gatehouse/gatehouse.conf"' \
+	$(LLHTTP_CFLAGS) $(shell pkg-config --cflags $(DEPENDENCIES) 2>/dev/null)
+CFLAGS ?= $(OPTIMIZE) -g
+ALL_CFLAGS := -std=gnu17 $(WARNINGS) -fno-omit-frame-pointer -fno-strict-aliasing \
+	-fstack-protector-strong $(if $(filter x86_64,$(shell uname -m)),-mcx16) $(CFLAGS)
+LDLIBS := $(LLHTTP_LIBS) $(shell pkg-config --libs $(DEPENDENCIES) 2>/dev/null) -lpthread -lm
+ALL_LDFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined) -Wl,-z,relro,-z,now $(LDFLAGS)
+
+SOURCES := $(sort $(wildcard shm/*.c upstream/*.c gateway/*.c gateway/*/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(LLHTTP_SOURCES:%=$(BUILD)/llhttp/%.o)
+LIBRARY := $(filter-out $(BUILD)/gateway/main.o,$(OBJECTS))
+
+include tests/tests.mk
+
+.PHONY: all run test check bench bench-smoke install clean
+all: $(BUILD)/gatehouse
+
+$(BUILD)/gatehouse: $(OBJECTS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# third-party source: our own warnings don't apply
+$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(CC) $(LLHTTP_CFLAGS) -std=gnu17 -O2 -g -w -c -o $@ $<
+
+-include $(OBJECTS:.o=.d)
+
+clean:
+	rm -rf build

@@ -1,0 +1,205 @@
+/*
+ * The configuration: one file, read whole or not at all.
+ *
+ * config_load() reads a file in libConfuse syntax into one immutable struct config. Every directive is
+ * one row of directive.def; defaults, bounds and the sentence of the manual stand there. Whatever is
+ * wrong is told as "file:line: directive: what is wrong (what is accepted)"; an unknown directive is
+ * an error. What weakens a check is legal and comes back as a warning.
+ *
+ * A struct config belongs to who loaded it; all strings and arrays in it live until config_free().
+ */
+#ifndef GATEWAY_CONF_CONFIG_H
+#define GATEWAY_CONF_CONFIG_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/span.h"
+
+/* An address to listen on. */
+struct config_listen {
+	const char		*name;		/* as written, "127.0.0.1:8080" */
+	struct sockaddr_storage	 address;
+	socklen_t		 address_len;
+	int			 line;
+};
+
+/* A network of trusted_proxies; IPv4 is kept as IPv4-mapped IPv6. */
+struct config_network {
+	struct in6_addr	address;
+	unsigned	bits;		/* 0 to 128, counted in IPv6 */
+};
+
+struct config_client {
+	uint64_t	header_timeout_ms;	/* from the first byte to the end of the head */
+	uint64_t	body_timeout_ms;	/* between two pieces of a body */
+	uint64_t	idle_timeout_ms;	/* between two requests */
+	uint64_t	send_timeout_ms;	/* without progress while sending to the client */
+	size_t		max_head;		/* bytes */
+	unsigned	max_headers;
+	size_t		max_target;		/* bytes of the request target */
+};
+
+struct config_shared_memory {
+	size_t	token_cache;		/* bytes, as all of these */
+	size_t	negative_cache;
+	size_t	rate_limits;
+	size_t	revocations;
+};
+
+enum config_validate {
+	VALIDATE_LOCAL,
+};
+
+/* Bits of algorithms accepted, in the order of the rows of gateway/token/alg.def. */
+typedef uint32_t config_algorithms;
+
+struct config_issuer {
+	const char		 *name;			/* title of the section */
+	const char		 *issuer;		/* exact value of iss */
+	struct span		 *audience;		/* accepted members of aud; {"*"}: any_audience */
+	size_t			  n_audience;
+	bool			  any_audience;
+	const char		**algorithms;		/* JWA names, checked */
+	size_t			  n_algorithms;
+	const char		 *jwks_uri;		/* "" if not given */
+	const char		 *jwks_file;		/* absolute or relative to the working directory; "" if not given */
+	uint64_t		  jwks_refresh_s;	/* period of the keeper's refresh */
+	uint64_t		  jwks_cooldown_s;	/* least time between two fetches that tokens ask for */
+	const char		 *ca_file;		/* trust anchors for fetches; "": the system's */
+	enum config_validate	  validate;
+	struct span		 *token_types;		/* accepted typ, lower case; "" stands for absent */
+	size_t			  n_token_types;
+	const char		 *consumer_claim;	/* "": client_id, else azp, else sub */
+	const char		 *scope_claim;		/* "": scope, else scp */
+	uint64_t		  leeway_s;
+	size_t			  max_token;		/* bytes */
+	uint64_t		  id;			/* hash of the name: the slot of its keys in shared memory */
+	uint64_t		  rules;		/* fingerprint of all that decides a verdict: a cached one made under other rules is void */
+	int			  line;
+};
+
+enum config_balance {
+	BALANCE_ROUND_ROBIN,
+	BALANCE_LEAST_CONNECTIONS,
+	BALANCE_CONSISTENT_HASH,
+};
+
+struct config_server {
+	const char		*url;			/* as written */
+	const char		*authority;		/* host:port for the Host header */
+	struct sockaddr_storage	 address;		/* resolved when the conf was read */
+	socklen_t		 address_len;
+	uint64_t		 id;			/* hash of upstream name and url: its slot on the board */
+};
+
+struct config_health_check {
+	const char	*path;			/* "": no active checks */
+	uint64_t	 interval_ms;
+	uint64_t	 timeout_ms;
+};
+
+struct config_upstream {
+	const char			*name;
+	struct config_server		*servers;
+	size_t				 n_servers;
+	enum config_balance		 balance;
+	unsigned			 keepalive;		/* idle connections a worker keeps per server */
+	uint64_t			 keepalive_timeout_ms;	/* an idle one is closed after this */
+	uint64_t			 connect_timeout_ms;
+	uint64_t			 read_timeout_ms;	/* without a byte from the server */
+	unsigned			 retries;		/* further servers tried when none has seen the request */
+	unsigned			 max_fails;		/* failures in a row that take a server out; 0: never */
+	uint64_t			 fail_timeout_ms;	/* for how long */
+	struct config_health_check	 health_check;
+	int				 line;
+};
+
+enum config_rate_by {
+	RATE_BY_CONSUMER,
+	RATE_BY_IP,
+	RATE_BY_ROUTE,
+};
+
+struct config_route {
+	const char		 *name;
+	struct span		 *hosts;		/* lower case, without port; "*.example.com" allowed */
+	size_t			  n_hosts;
+	struct span		 *paths;		/* prefixes, each beginning with "/" */
+	size_t			  n_paths;
+	struct span		 *methods;		/* upper case; none: all */
+	size_t			  n_methods;
+	bool			  strip_path;
+	bool			  preserve_host;	/* send the client's Host on, not the server's */
+	const struct config_upstream *upstream;
+	const struct config_issuer **issuers;		/* resolved; none given: all there are */
+	size_t			  n_issuers;
+	struct span		 *scopes;		/* all are needed */
+	size_t			  n_scopes;
+	struct span		 *audience;		/* the token must hold one of these too; none: the issuer's check is enough */
+	size_t			  n_audience;
+	bool			  anonymous;		/* a request without a token passes */
+	bool			  hide_credentials;	/* Authorization is not passed on */
+	uint64_t		  rate_count;		/* requests ... */
+	uint64_t		  rate_period_us;	/* ... in this time; 0: no limit */
+	uint64_t		  rate_burst;		/* requests at once; 0: rate_count */
+	enum config_rate_by	  rate_by;
+	uint64_t		  max_body;		/* bytes */
+	struct config_claim_header {
+		const char	*claim;			/* "email", or "realm_access.roles" */
+		const char	*header;		/* "X-User-Email" */
+	}			 *claim_headers;
+	size_t			  n_claim_headers;
+	const char		 *realm;		/* of the challenge */
+	int			  line;
+};
+
+enum config_ratelimit_headers {
+	RATELIMIT_HEADERS_OFF,
+	RATELIMIT_HEADERS_KONG,
+	RATELIMIT_HEADERS_IETF,
+	RATELIMIT_HEADERS_BOTH,
+};
+
+struct config {
+	const char			 *path;			/* of the file */
+	unsigned			  workers;		/* resolved: at least 1 */
+	struct config_listen		 *listens;
+	size_t				  n_listens;
+	struct config_listen		 *admin;		/* NULL: none */
+	const char			 *access_log;		/* path, "-", or "off" */
+	const char			 *error_log;		/* path or "-" */
+	enum log_level			  log_level;
+	uint64_t			  drain_timeout_ms;
+	const char			 *user;			/* "": stay who we are */
+	bool				  user_given;		/* the conf names it, so it must exist */
+	struct config_network		 *trusted_proxies;
+	size_t				  n_trusted_proxies;
+	enum config_ratelimit_headers	  ratelimit_headers;
+	unsigned			  max_connections;	/* open client connections per worker */
+	struct config_client		  client;
+	struct config_shared_memory	  shared_memory;
+	struct config_issuer		 *issuers;
+	size_t				  n_issuers;
+	struct config_upstream		 *upstreams;
+	size_t				  n_upstreams;
+	struct config_route		 *routes;
+	size_t				  n_routes;
+	const char			**warnings;		/* sentences, "file:line: ..." */
+	size_t				  n_warnings;
+};
+
+/*
+ * Reads and checks a file. NULL if anything is wrong; then `error` holds one or more lines, each
+ * "file:line: ...". Touches no network except to resolve the names of upstream servers.
+ */
+struct config *config_load(const char *path, char *error, size_t error_size);
+
+/* Frees all of it; NULL is fine; the pointer becomes NULL. */
+void config_free(struct config **config);
+
+#endif
