@@ -1,0 +1,91 @@
+/*
+ * Facts: what a verified token says, as one block of bytes that can be copied anywhere.
+ *
+ * Facts, not permissions: a route's own policy (issuers, scopes, audience) is applied to them on every
+ * request. They hold no pointers and no part of the raw token, and carry under which rules and
+ * by which key they were found. A value that stands in a header was checked: a claim can't split one.
+ */
+#ifndef GATEWAY_TOKEN_FACTS_H
+#define GATEWAY_TOKEN_FACTS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/span.h"
+#include "gateway/token/verdict.h"
+
+/* Facts over this many bytes are used for their request and not remembered. */
+#define FACTS_CACHED_MAX	4096
+/* No facts are larger: offsets have 16 bits. */
+#define FACTS_MAX		65535
+
+enum facts_name {
+	FACTS_ISSUER,		/* iss */
+	FACTS_SUBJECT,		/* sub */
+	FACTS_CLIENT,		/* client_id, else azp */
+	FACTS_CONSUMER,		/* as the issuer's consumer_claim says */
+	FACTS_JTI,
+	FACTS_KID,		/* of the key that verified it */
+	FACTS_SCOPE,		/* words, one space between them */
+	FACTS_AUDIENCE,		/* list: see facts_has_audience() */
+	FACTS_CLAIMS,		/* list: see facts_claim() */
+	FACTS_HEADERS,		/* identity headers for the backend, "Name: value\r\n" each */
+	FACTS_COUNT
+};
+
+struct facts {
+	uint32_t	version;	/* of this layout */
+	uint32_t	size;		/* of the whole block */
+	uint64_t	rules;		/* config_issuer.rules it was judged by */
+	uint64_t	issuer;		/* config_issuer.id */
+	uint64_t	key;		/* fingerprint of the key that verified it */
+	uint64_t	generation;	/* of the key set that key stood in */
+	int64_t		exp_s;
+	int64_t		nbf_s;		/* INT64_MIN: none */
+	int64_t		iat_s;		/* INT64_MIN: none */
+	struct {
+		uint16_t	at;	/* from the start of the block */
+		uint16_t	n;
+	}		part[FACTS_COUNT];
+};
+
+/* What to take from the claims beside the registered ones. */
+struct facts_wish {
+	const char	 *consumer_claim;	/* "": client_id, else azp, else sub */
+	const char	 *scope_claim;		/* "": scope, else scp */
+	const char	**claims;		/* claims that routes turn into headers, dots lead into objects */
+	size_t		  n_claims;
+};
+
+/*
+ * Makes facts of claims in the arena: all parts but FACTS_KID's key, rules, issuer and generation, which the
+ * caller sets. VERDICT_ACTIVE sets *facts; else VERDICT_MALFORMED (a claim of the wrong type, control
+ * characters in an identity), _NO_CONSUMER, _TOO_LARGE or _NO_MEMORY.
+ */
+enum verdict facts_make(struct arena *arena, const json_t *claims, struct span kid,
+    const struct facts_wish *wish, struct facts **facts);
+
+/* Checks bytes that came out of a cache; NULL if they are no facts of this layout. Aligned to 8. */
+const struct facts *facts_view(const void *bytes, size_t n);
+
+/* One part; {x, 0} when the token does not say. FACTS_AUDIENCE and FACTS_CLAIMS are not text. */
+static inline struct span
+facts_get(const struct facts *f, enum facts_name name)
+{
+	return span_make((const char *)f + f->part[name].at, f->part[name].n);
+}
+
+/* True if the scope holds this word, whole (RFC 6749 section 3.3). */
+bool facts_has_scope(const struct facts *f, struct span scope);
+/* True if one member of aud equals this one. */
+bool facts_has_audience(const struct facts *f, struct span audience);
+/*
+ * Value of a claim that some route asks for, fit for a header line: text as it is, with control characters,
+ * "%" and outer spaces percent-encoded; members of an array joined by "," (a comma inside one is encoded).
+ * False if the token has none.
+ */
+bool facts_claim(const struct facts *f, struct span claim, struct span *value);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * The check of a JWT access token (RFC 7515, 7519, 9068; RFC 8725 for what to distrust).
+ *
+ * Everything is checked, always: form, header, issuer, algorithm, type, times, audience, key, signature.
+ * Cheap checks come before the costly one, so a refusal seldom costs a signature. Whatever is not
+ * plainly right is refused. `exp` is exact: at now >= exp a token is expired; `leeway` forgives
+ * a fast clock of the issuer in `nbf` and `iat` only.
+ */
+#ifndef GATEWAY_TOKEN_JWT_H
+#define GATEWAY_TOKEN_JWT_H
+
+#include <stdint.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/span.h"
+#include "gateway/conf/config.h"
+#include "gateway/token/facts.h"
+#include "gateway/token/keyring.h"
+#include "gateway/token/verdict.h"
+
+struct jwt_checker;
+
+/* What a check found beside its verdict. */
+struct jwt_answer {
+	struct facts	*facts;		/* for VERDICT_ACTIVE, in the arena; else NULL */
+	size_t		 issuer;	/* index in conf->issuers the token names; JWT_NO_ISSUER: none of them */
+	int64_t		 until_s;	/* the verdict may change at this time on the wall clock; INT64_MAX: never by time */
+};
+
+#define JWT_NO_ISSUER	SIZE_MAX
+
+/* Opens a checker for the issuers of `conf`; all three must outlive it; NULL when there is no memory. */
+struct jwt_checker *jwt_checker_new(const struct config *conf, struct keyring *ring,
+    struct alg_tools *tools);
+/* Frees it; NULL is fine; the pointer becomes NULL. */
+void jwt_checker_free(struct jwt_checker **checker);
+
+/* Judges a token at a time (seconds since the epoch, wall clock). Facts are made in the arena. */
+enum verdict jwt_check(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
+    struct arena *arena, struct jwt_answer *answer);
+
+#endif
