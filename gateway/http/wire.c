@@ -1,0 +1,97 @@
+#include "gateway/http/wire.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool
+wire_open(struct wire *w, struct loop *loop, int fd, struct task *task)
+{
+	if (loop_watch(loop, &w->watch, fd, task))
+		return true;
+	close(fd);
+	w->watch.fd = -1;
+	return false;
+}
+
+void
+wire_close(struct wire *w, struct loop *loop)
+{
+	int fd = w->watch.fd;
+
+	if (fd < 0)
+		return;
+	loop_unwatch(loop, &w->watch);
+	close(fd);
+}
+
+void
+wire_reset(struct wire *w, struct loop *loop)
+{
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	if (w->watch.fd >= 0)
+		setsockopt(w->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	wire_close(w, loop);
+}
+
+bool
+wire_is_open(const struct wire *w)
+{
+	return w->watch.fd >= 0;
+}
+
+void
+wire_give(struct wire *w, struct task *task)
+{
+	w->watch.task = task;
+}
+
+ssize_t
+wire_read(struct wire *w, void *buf, size_t n)
+{
+	ssize_t got;
+
+	if (!(w->watch.ready & READY_READ))
+		return WIRE_AGAIN;
+	do
+		got = recv(w->watch.fd, buf, n, 0);
+	while (got < 0 && errno == EINTR);
+	if (got > 0) {
+		/* a short read has emptied the socket: what comes later makes a new event */
+		if ((size_t)got < n && !(w->watch.ready & READY_HANGUP))
+			w->watch.ready &= (uint8_t)~READY_READ;
+		return got;
+	}
+	if (got == 0)
+		return WIRE_END;
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		return WIRE_BROKEN;
+	w->watch.ready &= (uint8_t)~READY_READ;
+	return WIRE_AGAIN;
+}
+
+ssize_t
+wire_write(struct wire *w, const struct iovec *iov, int n)
+{
+	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n };
+	ssize_t put;
+
+	if (!(w->watch.ready & READY_WRITE))
+		return WIRE_AGAIN;
+	do
+		put = sendmsg(w->watch.fd, &message, MSG_NOSIGNAL);
+	while (put < 0 && errno == EINTR);
+	if (put >= 0)
+		return put;
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		return WIRE_BROKEN;
+	w->watch.ready &= (uint8_t)~READY_WRITE;
+	return WIRE_AGAIN;
+}
+
+void
+wire_shutdown(struct wire *w)
+{
+	shutdown(w->watch.fd, SHUT_WR);
+}
