@@ -48,6 +48,7 @@ try()
 tell()
 {
 	local at=http://127.0.0.1:$port
+	local order="--json '{\"item\":\"plate\"}'"
 	echo
 	echo "Gatehouse is on $at, the orders API behind it on http://127.0.0.1:$api_port."
 	echo "Tokens, for another terminal (the same lines are in ${folder#"$PWD"/}/tokens.sh):"
@@ -56,9 +57,9 @@ tell()
 	echo
 	try GOOD "$at/orders" '200: passes'
 	try GOOD "$at/orders/whoami" '200: who the backend is told you are'
-	try GOOD "$at/orders -d item=plate" '422: passes, and the API itself wants JSON'
+	try GOOD "$at/orders $order" '201: passes'
 	try READER "$at/orders" '200: passes'
-	try READER "$at/orders -d item=plate" '403: insufficient_scope, needs orders:write'
+	try READER "$at/orders $order" '403: insufficient_scope, needs orders:write'
 	try EXPIRED "$at/orders" '401: the token is expired'
 	try FORGED "$at/orders" '401: alg none is not accepted'
 	try ALTERED "$at/orders" '401: the signature is wrong'
