@@ -15,6 +15,7 @@
 #ifndef GATEWAY_PROCESS_H
 #define GATEWAY_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 

@@ -32,6 +32,7 @@ struct set;
 #define SHARED_SLOTS		128
 #define SHARED_BOOT_KEY_SIZE	16
 
+/* What a process is. */
 enum shared_role {
 	SHARED_WORKER,
 	SHARED_KEEPER,
