@@ -174,6 +174,7 @@ struct config {
 	const char			 *access_log;		/* path, "-", or "off" */
 	const char			 *error_log;		/* path or "-" */
 	enum log_level			  log_level;
+	const char			 *pid_file;		/* "": none */
 	uint64_t			  drain_timeout_ms;
 	const char			 *user;			/* "": stay who we are */
 	bool				  user_given;		/* the conf names it, so it must exist */
