@@ -2,8 +2,8 @@
  * The signature algorithms: one row of alg.def each, one file per family.
  *
  * A key is bound to its family when it is read from a key set, so a token can choose among the
- * algorithms of its key, never the kind of key (RFC 8725 section 3.1). Digests are fetched from OpenSSL
- * once per process and contexts are prepared once per key and algorithm: a verification
+ * algorithms of its key, never the kind of key (RFC 8725 section 3.1). Digests are fetched from
+ * OpenSSL once per process and contexts are prepared once per key and algorithm: a verification
  * allocates nothing but what OpenSSL itself does inside its arithmetic.
  */
 #ifndef GATEWAY_TOKEN_ALG_H
@@ -35,18 +35,19 @@ enum alg_digest {
 	ALG_SHA256,
 	ALG_SHA384,
 	ALG_SHA512,
-	ALG_DIGESTS
+	ALG_NONE,	/* the family hashes by itself */
 };
 
+#define ALG_DIGESTS	3
+
 struct alg {
-	enum alg_id		 id;
-	enum alg_family		 family;
-	struct span		 name;		/* "RS256" */
-	struct span		 kty;		/* type of key it needs */
-	struct span		 crv;		/* its curve; "": none */
-	const char		*digest_name;	/* OpenSSL's; "": none of its own */
-	enum alg_digest		 digest;	/* meaningless if digest_name is "" */
-	size_t			 size;		/* bytes of a signature; 0: as long as the modulus */
+	enum alg_id	id;
+	enum alg_family	family;
+	struct span	name;		/* "RS256" */
+	struct span	kty;		/* type of key it needs */
+	struct span	crv;		/* its curve; "": none */
+	enum alg_digest	digest;
+	size_t		size;		/* bytes of a signature; 0: as long as the modulus */
 };
 
 /* The bit of one algorithm in a set of them. */
@@ -60,7 +61,7 @@ struct alg_tools {
 	EVP_MAC		*hmac;
 };
 
-/* A key in OpenSSL's form, with the contexts prepared so far; parts that do not apply are NULL. */
+/* A key in OpenSSL's form, with the contexts prepared so far; what does not apply is NULL. */
 struct alg_key {
 	EVP_PKEY	*pkey;			/* RSA, EC, OKP */
 	EVP_PKEY_CTX	*verify[ALG_COUNT];	/* RSA, EC: ready for EVP_PKEY_verify */
@@ -72,7 +73,7 @@ struct alg_key {
 enum alg_result {
 	ALG_GOOD,		/* the signature is the key's over exactly this input */
 	ALG_BAD,
-	ALG_NO_MEMORY,		/* nothing is known: OpenSSL could not prepare the check */
+	ALG_NO_MEMORY,		/* nothing is known: OpenSSL could not make the check */
 };
 
 /* The algorithm of exactly this name (case matters); NULL: none such, "none" among them. */
@@ -87,42 +88,28 @@ void alg_tools_free(struct alg_tools **tools);
 
 /* SHA-256 of the bytes; false only when OpenSSL fails. */
 bool alg_sha256(struct alg_tools *tools, struct span in, uint8_t out[32]);
-/* Digest of the bytes, at most EVP_MAX_MD_SIZE of them; sets *n; false only when OpenSSL fails. */
-bool alg_digest(struct alg_tools *tools, enum alg_digest digest, struct span in, uint8_t *out,
-    unsigned *n);
 
 /*
- * Checks a signature over the input (RFC 7515 section 5.2). The key must be of the algorithm's type;
- * a signature of another length than the algorithm's or the key's is bad, never an error.
+ * Checks a signature over the input (RFC 7515 section 5.2). The key must be of the algorithm's
+ * type; a signature of another length than the algorithm's or the key's is bad, never an error.
  */
 enum alg_result alg_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *key,
     struct span input, struct span signature);
 
-/* Lets go of the key and wipes a secret; safe on a zeroed key. */
-void alg_key_fini(struct alg_key *key);
-
-/* The families, each in its file; called through alg_verify(). */
-enum alg_result alg_rsa_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *key,
-    struct span input, struct span signature);
-enum alg_result alg_ec_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *key,
-    struct span input, struct span signature);
-enum alg_result alg_ed_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *key,
-    struct span input, struct span signature);
-enum alg_result alg_hmac_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *key,
-    struct span input, struct span signature);
-
 /*
- * Makes the key from the members of a JWK, decoded. False if OpenSSL refuses them: a point that is not
- * on its curve, a modulus that is no number. Bounds on sizes are the caller's.
+ * Make a key from the members of a JWK, decoded. False if OpenSSL refuses them (a point that is not
+ * on its curve) or memory fails. Bounds on sizes are the caller's.
  */
 bool alg_rsa_key(struct alg_key *key, struct span n, struct span e);
 bool alg_ec_key(struct alg_key *key, struct span crv, struct span x, struct span y);
 bool alg_ed_key(struct alg_key *key, struct span x);
 bool alg_hmac_key(struct alg_key *key, struct span k);
+/* Lets go of a key and wipes a secret; safe on a zeroed key. */
+void alg_key_fini(struct alg_key *key);
 
-/* True for the encodings of Ed25519 points of small order, canonical or not (RFC 8032 section 5.1). */
-bool alg_ed_small_order(const uint8_t point[32]);
-/* True for moduli with the structure of CVE-2017-15361 (ROCA), whose factors can be found. */
+/* True for encodings of Ed25519 points of small order, canonical or not (RFC 8032 section 5.1). */
+bool alg_ed_small_order(struct span point);
+/* True for a modulus with the structure of CVE-2017-15361 (ROCA), whose factors can be found. */
 bool alg_rsa_is_roca(struct span n);
 
 #endif

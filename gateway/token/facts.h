@@ -1,25 +1,25 @@
 /*
  * Facts: what a verified token says, as one block of bytes that can be copied anywhere.
  *
- * Facts, not permissions: a route's own policy (issuers, scopes, audience) is applied to them on every
- * request. They hold no pointers and no part of the raw token, and carry under which rules and
- * by which key they were found. A value that stands in a header was checked: a claim can't split one.
+ * Facts, not permissions: a route's own policy (issuers, scopes, audience) is applied to them on
+ * every request. They hold no pointers and no part of the raw token, and carry under which rules
+ * and by which key they were found. Whatever stands in a header was checked: a claim can't split
+ * one, and two different identities never look the same to a backend.
  */
 #ifndef GATEWAY_TOKEN_FACTS_H
 #define GATEWAY_TOKEN_FACTS_H
 
-#include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "gateway/base/arena.h"
 #include "gateway/base/span.h"
 #include "gateway/token/verdict.h"
 
-/* Facts over this many bytes are used for their request and not remembered. */
-#define FACTS_CACHED_MAX	4096
 /* No facts are larger: offsets have 16 bits. */
-#define FACTS_MAX		65535
+#define FACTS_MAX	65535
+/* Changes with struct facts or the meaning of a part: other blocks in a cache are void. */
+#define FACTS_VERSION	1
 
 enum facts_name {
 	FACTS_ISSUER,		/* iss */
@@ -29,8 +29,8 @@ enum facts_name {
 	FACTS_JTI,
 	FACTS_KID,		/* of the key that verified it */
 	FACTS_SCOPE,		/* words, one space between them */
-	FACTS_AUDIENCE,		/* list: see facts_has_audience() */
-	FACTS_CLAIMS,		/* list: see facts_claim() */
+	FACTS_AUDIENCE,		/* a list: 16-bit length, then the bytes, of each member */
+	FACTS_CLAIMS,		/* the same of names and values in turn: see facts_claim() */
 	FACTS_HEADERS,		/* identity headers for the backend, "Name: value\r\n" each */
 	FACTS_COUNT
 };
@@ -43,34 +43,38 @@ struct facts {
 	uint64_t	key;		/* fingerprint of the key that verified it */
 	uint64_t	generation;	/* of the key set that key stood in */
 	int64_t		exp_s;
-	int64_t		nbf_s;		/* INT64_MIN: none */
-	int64_t		iat_s;		/* INT64_MIN: none */
+	int64_t		nbf_s;		/* FACTS_NO_TIME: none */
+	int64_t		iat_s;		/* FACTS_NO_TIME: none */
 	struct {
 		uint16_t	at;	/* from the start of the block */
 		uint16_t	n;
 	}		part[FACTS_COUNT];
 };
 
+#define FACTS_NO_TIME	INT64_MIN
+
 /* What to take from the claims beside the registered ones. */
 struct facts_wish {
 	const char	 *consumer_claim;	/* "": client_id, else azp, else sub */
 	const char	 *scope_claim;		/* "": scope, else scp */
-	const char	**claims;		/* claims that routes turn into headers, dots lead into objects */
+	const char	**claims;		/* that routes turn into headers */
 	size_t		  n_claims;
 };
 
-/*
- * Makes facts of claims in the arena: all parts but FACTS_KID's key, rules, issuer and generation, which the
- * caller sets. VERDICT_ACTIVE sets *facts; else VERDICT_MALFORMED (a claim of the wrong type, control
- * characters in an identity), _NO_CONSUMER, _TOO_LARGE or _NO_MEMORY.
- */
-enum verdict facts_make(struct arena *arena, const json_t *claims, struct span kid,
-    const struct facts_wish *wish, struct facts **facts);
+struct json_t;
 
-/* Checks bytes that came out of a cache; NULL if they are no facts of this layout. Aligned to 8. */
+/*
+ * Writes the parts, version and size into `room` (FACTS_MAX bytes, aligned to 8); all other fields
+ * are the caller's. VERDICT_ACTIVE, or VERDICT_MALFORMED (a claim of the wrong type, control
+ * characters or outer spaces in an identity), _NO_CONSUMER or _TOO_LARGE.
+ */
+enum verdict facts_make(struct facts *room, const struct json_t *claims, struct span kid,
+    const struct facts_wish *wish);
+
+/* Checks bytes (aligned to 8) that came out of a cache; NULL: no facts of this layout. */
 const struct facts *facts_view(const void *bytes, size_t n);
 
-/* One part; {x, 0} when the token does not say. FACTS_AUDIENCE and FACTS_CLAIMS are not text. */
+/* One part; n is 0 when the token does not say. */
 static inline struct span
 facts_get(const struct facts *f, enum facts_name name)
 {
@@ -79,12 +83,12 @@ facts_get(const struct facts *f, enum facts_name name)
 
 /* True if the scope holds this word, whole (RFC 6749 section 3.3). */
 bool facts_has_scope(const struct facts *f, struct span scope);
-/* True if one member of aud equals this one. */
+/* True if one member of aud equals this one, byte for byte. */
 bool facts_has_audience(const struct facts *f, struct span audience);
 /*
- * Value of a claim that some route asks for, fit for a header line: text as it is, with control characters,
- * "%" and outer spaces percent-encoded; members of an array joined by "," (a comma inside one is encoded).
- * False if the token has none.
+ * Value of a claim that some route asks for, fit for a header line: text as it is, with control
+ * characters, "%" and outer spaces percent-encoded; members of an array with "," between
+ * them (and a comma inside one encoded). False if the token has none.
  */
 bool facts_claim(const struct facts *f, struct span claim, struct span *value);
 

@@ -1,10 +1,10 @@
 /*
  * The check of a JWT access token (RFC 7515, 7519, 9068; RFC 8725 for what to distrust).
  *
- * Everything is checked, always: form, header, issuer, algorithm, type, times, audience, key, signature.
- * Cheap checks come before the costly one, so a refusal seldom costs a signature. Whatever is not
- * plainly right is refused. `exp` is exact: at now >= exp a token is expired; `leeway` forgives
- * a fast clock of the issuer in `nbf` and `iat` only.
+ * Everything is checked, always: form, header, issuer, algorithm, type, times, audience, key,
+ * signature. Cheap checks come before the costly one, so a refusal seldom costs a signature.
+ * Whatever is not plainly right is refused. `exp` is exact: at now >= exp a token is expired;
+ * `leeway` forgives an issuer whose clock is fast, in `nbf` and `iat` only.
  */
 #ifndef GATEWAY_TOKEN_JWT_H
 #define GATEWAY_TOKEN_JWT_H
@@ -20,22 +20,30 @@
 
 struct jwt_checker;
 
+/* No configured issuer. */
+#define JWT_NO_ISSUER	SIZE_MAX
+
 /* What a check found beside its verdict. */
 struct jwt_answer {
 	struct facts	*facts;		/* for VERDICT_ACTIVE, in the arena; else NULL */
-	size_t		 issuer;	/* index in conf->issuers the token names; JWT_NO_ISSUER: none of them */
-	int64_t		 until_s;	/* the verdict may change at this time on the wall clock; INT64_MAX: never by time */
+	size_t		 issuer;	/* index in conf->issuers of the one that the token names */
+	int64_t		 from_s;	/* a refusal holds from this wall time ... */
+	int64_t		 until_s;	/* ... until this one, if rules and keys stay */
 };
 
-#define JWT_NO_ISSUER	SIZE_MAX
-
-/* Opens a checker for the issuers of `conf`; all three must outlive it; NULL when there is no memory. */
+/* Opens a checker for the issuers of `conf`; all three must outlive it; NULL without memory. */
 struct jwt_checker *jwt_checker_new(const struct config *conf, struct keyring *ring,
     struct alg_tools *tools);
 /* Frees it; NULL is fine; the pointer becomes NULL. */
 void jwt_checker_free(struct jwt_checker **checker);
 
-/* Judges a token at a time (seconds since the epoch, wall clock). Facts are made in the arena. */
+/* The rule of time for a token of this issuer; FACTS_NO_TIME stands for an absent nbf or iat. */
+enum verdict jwt_judge_times(int64_t exp_s, int64_t nbf_s, int64_t iat_s,
+    const struct config_issuer *issuer, int64_t now_wall_s);
+/* Bytes of the longest token that any issuer accepts. */
+size_t jwt_token_max(const struct jwt_checker *checker);
+
+/* Judges a token at a time (seconds since the epoch, wall clock); facts are made in the arena. */
 enum verdict jwt_check(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
     struct arena *arena, struct jwt_answer *answer);
 

@@ -1,10 +1,10 @@
 /*
  * The keyring: one process's parsed keys of all configured issuers.
  *
- * The keeper publishes each issuer's key set as bytes in shared memory; the keyring compares the shared
- * generation with its own at every use (one atomic load) and reads the set anew when it changed, so a
- * removed key is dead at the next request. Keys are kept apart per issuer: a key of one never checks
- * a token of another (RFC 8725 section 3.8).
+ * The keeper publishes each issuer's key set as bytes in shared memory. The keyring compares the
+ * shared generation with its own at every use (one atomic load) and reads the set anew when it
+ * changed, so a removed key is dead at the next request. Keys are kept apart per issuer: a key of
+ * one never checks a token of another (RFC 8725 section 3.8).
  */
 #ifndef GATEWAY_TOKEN_KEYRING_H
 #define GATEWAY_TOKEN_KEYRING_H
@@ -22,18 +22,19 @@ struct keyring;
 
 enum keyring_answer {
 	KEYRING_FOUND,
-	KEYRING_UNKNOWN,	/* no key of that name, or none given and several would fit */
+	KEYRING_UNKNOWN,	/* no key of that kid; or no kid, and not exactly one key fits */
 	KEYRING_UNFIT,		/* the key is there but not for this algorithm */
 	KEYRING_UNAVAILABLE,	/* the issuer's keys were never had */
 };
 
-/* Opens a ring over the issuers of `conf`, which must outlive it; NULL when there is no memory. */
-struct keyring *keyring_open(const struct config *conf, struct keys *keys, struct alg_tools *tools);
+/* Opens a ring for the issuers of `conf`; all three must outlive it; NULL without memory. */
+struct keyring *keyring_open(const struct config *conf, struct keys *keys,
+    struct alg_tools *tools);
 /* Closes it; NULL is fine; the pointer becomes NULL. */
 void keyring_close(struct keyring **ring);
 
 /*
- * Finds the key of conf->issuers[issuer] for an algorithm. `kid` is compared whole; {NULL, 0} means
+ * Finds the key of conf->issuers[issuer] for an algorithm. `kid` is compared whole; p == NULL means
  * that the token names none, and then exactly one key must fit. *key lives until the next call.
  */
 enum keyring_answer keyring_find(struct keyring *ring, size_t issuer, struct span kid,
@@ -41,9 +42,9 @@ enum keyring_answer keyring_find(struct keyring *ring, size_t issuer, struct spa
 /* True if a key with this fingerprint is in the issuer's current set. */
 bool keyring_has(struct keyring *ring, size_t issuer, uint64_t fingerprint);
 /* Generation of the issuer's set in shared memory; 0: never had. */
-uint64_t keyring_generation(struct keyring *ring, size_t issuer);
-/* Generation of the set that keyring_find() last looked at. */
-uint64_t keyring_parsed_generation(const struct keyring *ring, size_t issuer);
+uint64_t keyring_generation(const struct keyring *ring, size_t issuer);
+/* Generation of the set that keyring_find() looked at last. */
+uint64_t keyring_parsed(const struct keyring *ring, size_t issuer);
 /* Asks the keeper to fetch the issuer's set again; it decides when (jwks_cooldown). */
 void keyring_want(struct keyring *ring, size_t issuer);
 

@@ -5,7 +5,7 @@
  * one cache until they expire, refusals in another, so a flood of bad tokens can't push good ones
  * out. A hit is judged again by the clock, by the rules of its issuer as configured now and by
  * the issuer's current keys: what expired is expired, and what was found under other rules or by a
- * key that is gone counts as never found. Nothing here waits or locks to read.
+ * key that is gone counts as never found. Nothing here waits or takes a lock to read.
  */
 #ifndef GATEWAY_TOKEN_RECALL_H
 #define GATEWAY_TOKEN_RECALL_H
@@ -25,7 +25,7 @@ struct recall;
 
 /* Where a verdict came from, as the access log says it. */
 enum recall_source {
-	RECALL_NONE,		/* found without looking: too large */
+	RECALL_NONE,		/* found without looking: too large, or no memory */
 	RECALL_CACHE,
 	RECALL_VERIFIED,
 };
@@ -34,15 +34,15 @@ enum recall_source {
 struct judgement {
 	enum verdict			 verdict;
 	enum recall_source		 source;
-	const struct facts		*facts;		/* for VERDICT_ACTIVE, in the request's arena; else NULL */
-	const struct config_issuer	*issuer;	/* whose token it says it is (for ACTIVE: is); NULL: none of ours, or not known */
-	uint8_t				 digest[32];	/* SHA-256 of the token; the log shows 8 hex digits of it at most */
+	const struct facts		*facts;		/* ACTIVE: in the arena; else NULL */
+	const struct config_issuer	*issuer;	/* the token's; NULL: none of ours */
+	uint8_t				 digest[32];	/* SHA-256 of the token */
 	uint64_t			 ticket;	/* of the cache, taken before looking */
 };
 
 /*
- * Opens a worker's recall over the shared parts, with keyring and checker of its own. `conf` and the
- * shared memory must outlive it. NULL when OpenSSL or memory fails.
+ * Opens a worker's recall over the shared parts, with a keyring and a checker of its own. `conf`
+ * and the shared memory must outlive it. NULL when OpenSSL or memory fails.
  */
 struct recall *recall_open(const struct config *conf, struct cache *good, struct cache *bad,
     struct keys *keys);
@@ -50,21 +50,21 @@ struct recall *recall_open(const struct config *conf, struct cache *good, struct
 void recall_close(struct recall **recall);
 
 /*
- * Looks a token up: one digest, at most two reads of shared memory. True when the verdict is known, and
- * `j` is complete; false when recall_verify() must find it, with the same `j`.
+ * Looks a token up: one digest, at most two reads of shared memory. True when the verdict is known,
+ * and `j` is complete; false when recall_verify() must find it, with the same `j`.
  */
-bool recall_find(struct recall *recall, struct span token, int64_t now_wall_s, struct arena *arena,
-    struct judgement *j);
+bool recall_find(struct recall *recall, struct span token, int64_t now_wall_s,
+    struct arena *arena, struct judgement *j);
 /*
- * Judges the token by itself and remembers the verdict where that is allowed: never if something was
- * revoked since recall_find(). Completes `j`. VERDICT_UNKNOWN_KEY: recall_want_keys() may help, and then
- * another call.
+ * Judges the token by itself and remembers the verdict where that is allowed (never what is good if
+ * something was revoked since recall_find()). Completes `j`. After VERDICT_UNKNOWN_KEY or
+ * _KEYS_UNAVAILABLE recall_want_keys() may help, and then another call.
  */
 void recall_verify(struct recall *recall, struct span token, int64_t now_wall_s,
     struct arena *arena, struct judgement *j);
 /* Asks the keeper for a fresh key set of j->issuer; it decides when (jwks_cooldown). */
 void recall_want_keys(struct recall *recall, const struct judgement *j);
-/* Generation of the key set of j->issuer in shared memory: a change means recall_verify() may say otherwise. */
-uint64_t recall_generation(struct recall *recall, const struct judgement *j);
+/* Generation of the shared key set of j->issuer: a change is worth another recall_verify(). */
+uint64_t recall_generation(const struct recall *recall, const struct judgement *j);
 
 #endif
