@@ -6,10 +6,10 @@
 #include "shm/lock.h"
 
 /*
- * Finding and counting are apart. A key that has a cell is counted by compare-and-swap alone; if that
- * fails, somebody else was faster and everything is looked at anew. A key without a cell gets one
- * under a lock chosen by the key, so that two who bring the same key can't both find it missing; the
- * change itself is a compare-and-swap again, since nobody else asks for that lock.
+ * Finding and counting are apart. A key that has a cell is counted by compare-and-swap alone; if
+ * that fails, somebody else was faster and everything is looked at anew. A key without a cell
+ * gets one under a lock chosen by the key, so that two who bring the same key can't both find it
+ * missing; the change itself is a compare-and-swap again, since nobody else asks for that lock.
  */
 
 #define RATE_MAGIC 0x31657461524847ULL

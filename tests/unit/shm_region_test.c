@@ -80,7 +80,7 @@ END_TEST
 START_TEST(impossible_wishes_are_refused)
 {
 	const struct region_part_spec huge[] = { { "a", 1, SIZE_MAX - 5000 }, { "b", 1, 9000 } };
-	const struct region_part_spec name[] = { { "a name that is longer than thirty-one", 1, 1 } };
+	const struct region_part_spec name[] = { { "a name of more than thirty-one bytes", 1, 1 } };
 	struct region region;
 
 	ck_assert_int_eq(region_create(&region, huge, 2), -EOVERFLOW);
