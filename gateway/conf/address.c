@@ -65,7 +65,8 @@ is_host(struct span host)
 		return false;
 	if (strchr(buffer, ':') != NULL)
 		return inet_pton(AF_INET6, buffer, &v6) == 1;
-	return strspn(buffer, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == host.n;
+	return strspn(buffer, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789.-_") == host.n;
 }
 
 const char *

@@ -1,6 +1,7 @@
 /*
  * Addresses as people write them: "127.0.0.1:8080", "[::1]:8080", "http://orders.internal:3000",
- * "10.0.0.0/8". Every function refuses what it does not understand to the last character, with a sentence.
+ * "10.0.0.0/8". Every function refuses what it does not understand to the last character, with a
+ * sentence.
  */
 #ifndef GATEWAY_CONF_ADDRESS_H
 #define GATEWAY_CONF_ADDRESS_H
@@ -29,7 +30,10 @@ struct address_url {
 const char *address_url(struct span s, struct address_url *url);
 /* True for 127.0.0.0/8, ::1 and "localhost": what never leaves the machine. */
 bool address_is_loopback(struct span host);
-/* Reads "host:port" to listen on; the host is an address, "*" or "localhost". NULL, or what is wrong. */
+/*
+ * Reads "host:port" to listen on; the host is an address, "*" or "localhost". NULL, or what is
+ * wrong.
+ */
 const char *address_listen(struct span s, struct sockaddr_storage *address, socklen_t *len);
 /* Finds the address of a host, an IPv4 one first; may ask a name server. NULL, or what is wrong. */
 const char *address_resolve(struct span host, uint16_t port, struct sockaddr_storage *address,

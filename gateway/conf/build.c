@@ -49,8 +49,9 @@ build_path(struct build *b, const char *path)
 }
 
 /* "client.max_head: what is wrong", ready for a problem. */
-static void
-compose(char *out, size_t size, const struct section *s, const char *name, const char *format, va_list ap)
+static void __attribute__((format(printf, 5, 0)))
+compose(char *out, size_t size, const struct section *s, const char *name, const char *format,
+    va_list ap)
 {
 	struct span head = section_name(s, name, out, size);
 	size_t n = head.n;

@@ -2,8 +2,8 @@
  * From a tree of texts to struct config, by the table of directives.
  *
  * build_fill() does what every section needs: defaults, types, bounds, required directives. The
- * build_* functions of the sections do what only they know. Mistakes are collected and building goes
- * on, so one look tells all that is wrong; what is built is used only if there was none.
+ * build_* functions of the sections do what only they know. Mistakes are collected and building
+ * goes on, so one look tells all that is wrong; what is built is used only if there was none.
  */
 #ifndef GATEWAY_CONF_BUILD_H
 #define GATEWAY_CONF_BUILD_H
@@ -30,13 +30,15 @@ void *build_array(struct build *b, size_t n, size_t each);
 const char *build_string(struct build *b, struct span s);
 /* A path as the process is to open it: relative ones are taken from the folder of the file. */
 const char *build_path(struct build *b, const char *path);
-/* Fills the struct of a section; `target` is the struct that the fields of its directives are in. */
+/*
+ * Fills the struct of a section; `target` is the struct that the fields of its directives are in.
+ */
 void build_fill(struct build *b, const struct section *s, void *target);
 /* An error, or a warning, about a directive of a section ("" is the section itself). */
-void build_error(struct build *b, const struct section *s, const char *name, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-void build_warn(struct build *b, const struct section *s, const char *name, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void build_error(struct build *b, const struct section *s, const char *name,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+void build_warn(struct build *b, const struct section *s, const char *name,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Checks a title that is used as a name in logs and metrics. */
 void build_check_title(struct build *b, const struct section *s);
 /* Notes an error if a file (not "") can't be read. */

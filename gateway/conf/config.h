@@ -55,6 +55,9 @@ enum config_validate {
 	VALIDATE_LOCAL,
 };
 
+/* Issuers at once: each has a slot for its keys in shared memory. */
+#define CONFIG_ISSUERS_MAX	32
+
 /* Bits of algorithms accepted, in the order of the rows of gateway/token/alg.def. */
 typedef uint32_t config_algorithms;
 

@@ -100,7 +100,9 @@ directive_later(const char *section, const char *name, const char *value)
 	return NULL;
 }
 
-/* Edits (a letter more, less or another one) from a to b; names longer than the row count as far. */
+/*
+ * Edits (a letter more, less or another one) from a to b; names longer than the row count as far.
+ */
 static size_t
 distance(const char *a, const char *b)
 {
@@ -210,7 +212,8 @@ directive_accepts(const struct directive *d, struct text *out)
 		text_str(out, types[d->type].singular);
 	if (!counted)
 		return;
-	text_str(out, d->type == DIRECTIVE_SECONDS || d->type == DIRECTIVE_WHOLE_SECONDS ? ", " : " from ");
+	text_str(out, d->type == DIRECTIVE_SECONDS || d->type == DIRECTIVE_WHOLE_SECONDS ?
+	    ", " : " from ");
 	put_number(d, out, d->least);
 	text_str(out, " to ");
 	put_number(d, out, d->most);

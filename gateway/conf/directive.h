@@ -1,8 +1,8 @@
 /*
  * The table of directives: what the configuration file may hold, and what each value may be.
  *
- * The rows stand in directive.def. From them come the parser's options, the defaults, the checks, the
- * command `gatehouse directives` and the test of etc/gatehouse.conf; nothing is said twice.
+ * The rows stand in directive.def. From them come the parser's options, the defaults, the checks,
+ * the command `gatehouse directives` and the test of etc/gatehouse.conf; nothing is said twice.
  */
 #ifndef GATEWAY_CONF_DIRECTIVE_H
 #define GATEWAY_CONF_DIRECTIVE_H
@@ -83,11 +83,13 @@ bool directive_is_list(const struct directive *d);
 bool directive_is_quoted(const struct directive *d);
 /* Name of the type for people: "number", "seconds", "list of strings". */
 const char *directive_type_name(const struct directive *d);
-/* Writes which values are accepted: "a size from 1K to 1M", "error, warn, notice, info or debug". */
+/*
+ * Writes which values are accepted: "a size from 1K to 1M", "error, warn, notice, info or debug".
+ */
 void directive_accepts(const struct directive *d, struct text *out);
 /*
- * Reads one value, or one member of a list, as it came from the file, quotes and escapes undone. False if it is not
- * accepted; then `why` holds what is wrong, without the accepted values.
+ * Reads one value, or one member of a list, as it came from the file, quotes and escapes undone.
+ * False if it is not accepted; then `why` holds what is wrong, without the accepted values.
  */
 bool directive_read(const struct directive *d, const char *value, struct directive_value *out,
     struct text *why);

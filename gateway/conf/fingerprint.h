@@ -1,6 +1,7 @@
 /*
- * A 64-bit fingerprint of a row of texts and numbers: the same row, the same fingerprint, in every process
- * and after every start. It tells one configuration from another; nobody hostile chooses what goes in.
+ * A 64-bit fingerprint of a row of texts and numbers: the same row, the same fingerprint, in every
+ * process and after every start. It tells one configuration from another; nobody hostile chooses
+ * what goes in.
  */
 #ifndef GATEWAY_CONF_FINGERPRINT_H
 #define GATEWAY_CONF_FINGERPRINT_H

@@ -16,7 +16,7 @@ problems_init(struct problems *p, const char *path, struct arena *arena, char *e
 }
 
 /* Writes "file:line: text" into `out`, cut at its end. */
-static struct span
+static struct span __attribute__((format(printf, 5, 0)))
 compose(const struct problems *p, char *out, size_t size, int line, const char *format, va_list ap)
 {
 	struct text t = { out, 0, size, false };

@@ -1,8 +1,8 @@
 /*
  * What is wrong with a configuration: errors, which forbid it, and warnings, which do not.
  *
- * Each is one line, "file:line: what is wrong". Errors go to the caller's buffer; those that no longer
- * fit are counted, and the last line says so. Warnings live in the configuration's arena.
+ * Each is one line, "file:line: what is wrong". Errors go to the caller's buffer; those that no
+ * longer fit are counted, and the last line says so. Warnings live in the configuration's arena.
  */
 #ifndef GATEWAY_CONF_PROBLEMS_H
 #define GATEWAY_CONF_PROBLEMS_H
@@ -24,7 +24,8 @@ struct problems {
 };
 
 /* Starts with none; `error` is the caller's, at least 128 bytes. */
-void problems_init(struct problems *p, const char *path, struct arena *arena, char *error, size_t size);
+void problems_init(struct problems *p, const char *path, struct arena *arena, char *error,
+    size_t size);
 /* Adds an error; line 0: it is about the file as a whole. */
 void problems_error(struct problems *p, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 /*
- * The scanner knows just the lexical rules of libConfuse (src/lexer.l): three kinds of comments, two of
- * strings, ${NAME} and ${NAME:-default} in double quotes and outside of any, braces, and words.
+ * The scanner knows just the lexical rules of libConfuse (src/lexer.l): three kinds of comments,
+ * two of strings, ${NAME} and ${NAME:-default} in double quotes and outside of any, braces, and
+ * words.
  */
 struct scan {
 	struct source	*source;

@@ -1,10 +1,10 @@
 /*
  * The text of a configuration file, looked over before libConfuse reads it.
  *
- * libConfuse counts a comment as several lines, takes the end of the file for a missing closing brace,
- * silently skips characters it doesn't know, and turns an unset environment variable into nothing.
- * source_read() makes all of these errors with their line, and hands on the text with comments blanked out,
- * so every line keeps its number. It also notes where each section begins.
+ * libConfuse counts a comment as several lines, takes the end of the file for a missing closing
+ * brace, silently skips characters it doesn't know, and turns an unset environment variable into
+ * nothing. source_read() makes all of these errors with their line, and hands on the text with
+ * comments blanked out, so every line keeps its number. It also notes where each section begins.
  */
 #ifndef GATEWAY_CONF_SOURCE_H
 #define GATEWAY_CONF_SOURCE_H

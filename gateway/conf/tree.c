@@ -98,7 +98,7 @@ report_unknown(cfg_t *cfg, const char *name)
 static const char accepted[] = "accepted: name = value, name = {\"value\", ...}, "
     "section \"title\" { ... }";
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 report(cfg_t *cfg, const char *format, va_list ap)
 {
 	char text[512];

@@ -1,9 +1,10 @@
 /*
- * The configuration file as libConfuse reads it, by the table of directives: sections that hold texts.
+ * The configuration file as libConfuse reads it, by the table of directives: sections that hold
+ * texts.
  *
- * tree_read() gives libConfuse its options from the table and collects what it complains of, in our own
- * words: unknown directives (with the nearest known one), what is given twice, what is malformed. Values
- * are still texts then; config.c and its companions turn them into numbers.
+ * tree_read() gives libConfuse its options from the table and collects what it complains of, in
+ * our own words: unknown directives (with the nearest known one), what is given twice, what is
+ * malformed. Values are still texts then; config.c and its companions turn them into numbers.
  */
 #ifndef GATEWAY_CONF_TREE_H
 #define GATEWAY_CONF_TREE_H

@@ -1,8 +1,8 @@
 /*
  * The units in which people write values: 16K, 1.5 (seconds), 100/s.
  *
- * Each function reads the whole span or refuses it; nothing is guessed, rounded or cut short. On refusal
- * the result is not touched.
+ * Each function reads the whole span or refuses it; nothing is guessed, rounded or cut short. On
+ * refusal the result is not touched.
  */
 #ifndef GATEWAY_CONF_VALUE_H
 #define GATEWAY_CONF_VALUE_H

@@ -1,0 +1,188 @@
+#include <string.h>
+
+#include "gateway/conf/address.h"
+#include "gateway/conf/build.h"
+#include "gateway/conf/fingerprint.h"
+
+/* Above this, a clock is not wrong but set wrong. */
+#define LEEWAY_WARN_S	60
+
+static bool
+fetches(const struct config_issuer *i)
+{
+	return i->jwks_file[0] == '\0';
+}
+
+static void
+build_audience(struct build *b, const struct section *s, struct config_issuer *i)
+{
+	for (size_t n = 0; n < i->n_audience; n++) {
+		if (i->audience[n].n == 0)
+			build_error(b, s, "audience", "a member is empty (accepted: {\"orders-api\"}, or "
+			    "{\"*\"} for any)");
+		if (span_eq(i->audience[n], SPAN("*")))
+			i->any_audience = true;
+	}
+	if (i->any_audience && i->n_audience > 1)
+		build_error(b, s, "audience", "\"*\" does not stand alone (accepted: {\"orders-api\"}, or "
+		    "{\"*\"} for any)");
+	else if (i->any_audience)
+		build_warn(b, s, "audience", "\"*\" accepts tokens that were made for somebody else");
+}
+
+/* RFC 7515 section 4.1.9: "application/" may be left out, and letters compare in any case. */
+static void
+build_token_types(struct build *b, struct config_issuer *i)
+{
+	for (size_t n = 0; n < i->n_token_types; n++) {
+		struct span type = i->token_types[n];
+
+		if (span_starts_nocase(type, SPAN("application/")))
+			type = span_skip(type, 12);
+		char *lower = build_array(b, type.n + 1, 1);
+		for (size_t at = 0; lower != NULL && at < type.n; at++)
+			lower[at] = span_lower(type.p[at]);
+		i->token_types[n] = span_of(lower);
+	}
+}
+
+static void
+check_algorithms(struct build *b, const struct section *s, const struct config_issuer *i)
+{
+	for (size_t n = 0; n < i->n_algorithms; n++)
+		if (i->algorithms[n][0] == 'H' && fetches(i)) {
+			build_warn(b, s, "algorithms", "%s with keys that are fetched: whoever may fetch them "
+			    "can make tokens; use jwks_file", i->algorithms[n]);
+			return;
+		}
+}
+
+/* Where keys come from over the network: by TLS, or from this machine, or with a warning. */
+static void
+check_url(struct build *b, const struct section *s, const char *name, const char *text)
+{
+	struct address_url url;
+	const char *why = address_url(span_of(text), &url);
+
+	if (why != NULL && strcmp(name, "issuer") == 0)
+		build_error(b, s, name, "\"%s\": %s, so its keys can't be found by discovery (accepted: a URL; "
+		    "or give jwks_uri or jwks_file)", text, why);
+	else if (why != NULL)
+		build_error(b, s, name, "\"%s\": %s (accepted: https://host/path)", text, why);
+	else if (!url.tls && !address_is_loopback(url.host))
+		build_warn(b, s, name, "keys are fetched without TLS from another machine: whoever is in "
+		    "between can make tokens");
+}
+
+static void
+check_keys(struct build *b, const struct section *s, const struct config_issuer *i)
+{
+	if (i->jwks_uri[0] != '\0' && i->jwks_file[0] != '\0')
+		build_error(b, s, "jwks_file", "there is a jwks_uri too (accepted: one of them, or none)");
+	else if (i->jwks_uri[0] != '\0')
+		check_url(b, s, "jwks_uri", i->jwks_uri);
+	else if (i->jwks_file[0] == '\0' && i->issuer[0] != '\0')
+		check_url(b, s, "issuer", i->issuer);
+	build_check_file(b, s, "jwks_file", i->jwks_file);
+	build_check_file(b, s, "ca_file", i->ca_file);
+	if (i->ca_file[0] != '\0' && !fetches(i))
+		build_warn(b, s, "ca_file", "it is not used: keys come from jwks_file");
+}
+
+/* Another source of keys is another issuer to the caches: no key of the old one stays. */
+static uint64_t
+make_id(const struct config_issuer *i)
+{
+	struct fingerprint f = { 0 };
+
+	fingerprint_add(&f, span_of(i->name));
+	fingerprint_add(&f, span_of(i->issuer));
+	fingerprint_add(&f, span_of(i->jwks_uri));
+	fingerprint_add(&f, span_of(i->jwks_file));
+	return f.value == 0 ? 1 : f.value;
+}
+
+static void
+build_issuer(struct build *b, const struct section *s, struct config_issuer *i)
+{
+	i->name = build_string(b, span_of(s->title));
+	i->line = s->line;
+	build_check_title(b, s);
+	if (strcmp(i->name, "self") == 0)
+		build_error(b, s, "", "\"self\" is kept for tokens of the token service");
+	build_fill(b, s, i);
+	build_audience(b, s, i);
+	build_token_types(b, i);
+	check_algorithms(b, s, i);
+	check_keys(b, s, i);
+	if (i->leeway_s > LEEWAY_WARN_S)
+		build_warn(b, s, "leeway", "%llu s is more than clocks differ (usual: up to %d)",
+		    (unsigned long long)i->leeway_s, LEEWAY_WARN_S);
+	i->id = make_id(i);
+}
+
+/* The value of iss chooses the issuer, so no two may have the same. */
+static void
+check_twins(struct build *b, const struct section *s, size_t n)
+{
+	const struct config_issuer *issuers = b->config->issuers;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(issuers[i].issuer, issuers[n].issuer) == 0 && issuers[n].issuer[0] != '\0')
+			build_error(b, s, "issuer", "issuer \"%s\" (line %d) has the same value (accepted: "
+			    "each value once)", issuers[i].name, issuers[i].line);
+}
+
+void
+build_issuers(struct build *b, const struct section *root)
+{
+	size_t n = section_count(root, "issuer");
+
+	b->config->issuers = build_array(b, n, sizeof(*b->config->issuers));
+	b->config->n_issuers = b->config->issuers == NULL ? 0 : n;
+	for (size_t i = 0; i < b->config->n_issuers; i++) {
+		struct section s = section_inner(root, "issuer", i);
+
+		build_issuer(b, &s, &b->config->issuers[i]);
+		check_twins(b, &s, i);
+	}
+	if (n > CONFIG_ISSUERS_MAX)
+		build_error(b, root, "issuer", "there are %zu such sections (accepted: up to %d)", n,
+		    CONFIG_ISSUERS_MAX);
+}
+
+/* Claims that routes turn into headers are kept with the facts of a token. */
+static void
+add_claims(struct fingerprint *f, const struct config *config)
+{
+	for (size_t r = 0; r < config->n_routes; r++) {
+		const struct config_route *route = &config->routes[r];
+
+		for (size_t c = 0; c < route->n_claim_headers; c++)
+			fingerprint_add(f, span_of(route->claim_headers[c].claim));
+	}
+}
+
+void
+build_rules(struct config *config)
+{
+	for (size_t n = 0; n < config->n_issuers; n++) {
+		struct config_issuer *i = &config->issuers[n];
+		struct fingerprint f = { 0 };
+
+		fingerprint_add(&f, span_of(i->issuer));
+		fingerprint_add_list(&f, i->audience, i->n_audience);
+		fingerprint_add_number(&f, i->n_algorithms);
+		for (size_t a = 0; a < i->n_algorithms; a++)
+			fingerprint_add(&f, span_of(i->algorithms[a]));
+		fingerprint_add_list(&f, i->token_types, i->n_token_types);
+		fingerprint_add(&f, span_of(i->consumer_claim));
+		fingerprint_add(&f, span_of(i->scope_claim));
+		fingerprint_add_number(&f, i->validate);
+		fingerprint_add_number(&f, i->leeway_s);
+		fingerprint_add_number(&f, i->max_token);
+		fingerprint_add_number(&f, i->id);
+		add_claims(&f, config);
+		i->rules = f.value == 0 ? 1 : f.value;
+	}
+}
