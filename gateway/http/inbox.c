@@ -18,7 +18,7 @@ inbox_fini(struct inbox *in)
 struct span
 inbox_bytes(const struct inbox *in)
 {
-	return span_make(in->block + in->start, in->end - in->start);
+	return in->block == NULL ? SPAN("") : span_make(in->block + in->start, in->end - in->start);
 }
 
 ssize_t

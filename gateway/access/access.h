@@ -1,0 +1,26 @@
+/*
+ * The steps that decide whether a request may pass, in the order of the flow (gateway/flow_table.c).
+ *
+ * Each does its one thing to the request and answers NEXT, WAIT or END; a refusal names its row of refuse.def.
+ */
+#ifndef GATEWAY_ACCESS_ACCESS_H
+#define GATEWAY_ACCESS_ACCESS_H
+
+#include "gateway/request/step.h"
+
+/* Brings the path into its normal form and finds the route; refuses what no route allows. */
+step_function find_route;
+/* Finds the bearer token (RFC 6750), and refuses to guess between two. */
+step_function find_token;
+/* Looks the verdict on the token up in the caches. */
+step_function recall_verdict;
+/* Verifies the token where the caches know nothing, waiting once for fresh keys where its key is unknown. */
+step_function verify_token;
+/* Applies the route's policy to the facts: issuers, audience, scopes, and the size of the body. */
+step_function check_policy;
+/* Holds the consumer, address or route to its rate. */
+step_function limit_rate;
+/* Passes the request on, and the answer back. */
+step_function forward;
+
+#endif

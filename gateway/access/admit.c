@@ -1,0 +1,87 @@
+#include "gateway/access/access.h"
+#include "gateway/base/text.h"
+#include "gateway/request/refuse.h"
+#include "gateway/request/trusted.h"
+
+/* The host without its port. */
+static struct span
+host_name(struct span host)
+{
+	const char *colon = host.n == 0 ? NULL : memrchr(host.p, ':', host.n);
+
+	if (colon == NULL || host.p[host.n - 1] == ']')
+		return host;
+	return span_make(host.p, (size_t)(colon - host.p));
+}
+
+/* The client, and what a proxy we trust says of it. */
+static void
+learn_client(struct request *r)
+{
+	const struct field *field;
+
+	if (!r->peer_trusted)
+		return;
+	if ((field = head_find(&r->head, FIELD_X_FORWARDED_FOR)) != NULL)
+		r->client = trusted_client(r->gate->config, field->value, r->peer);
+	if ((field = head_find(&r->head, FIELD_X_FORWARDED_PROTO)) != NULL &&
+	    span_eq_nocase(field->value, SPAN("https")))
+		r->scheme = SPAN("https");
+}
+
+static enum step_result
+refuse_method(struct request *r, unsigned allowed)
+{
+	size_t room = 80;
+	char *memory = arena_alloc(&r->arena, room);
+	struct text allow = { memory, 0, memory == NULL ? 0 : room, false };
+
+	for (unsigned m = 0; m < METHOD_COUNT; m++) {
+		if (!(allowed >> m & 1))
+			continue;
+		if (allow.n > 0)
+			text_put(&allow, SPAN(", "));
+		text_put(&allow, method_name((enum method)m));
+	}
+	return refuse_because(r, REFUSE_METHOD, (struct refuse_more){ .allow = text_span(&allow) });
+}
+
+/* True if all protocols asked for are ones that a server may ignore: HTTP/2 without TLS. */
+static bool
+upgrade_is_ignorable(struct span upgrade)
+{
+	struct span protocol;
+
+	while (span_next(&upgrade, ',', &protocol))
+		if (!span_eq_nocase(protocol, SPAN("h2c")))
+			return false;
+	return true;
+}
+
+enum step_result
+find_route(struct request *r)
+{
+	learn_client(r);
+	switch (target_normalize(&r->target, r->head.target, &r->arena)) {
+	case TARGET_FINE:
+		break;
+	case TARGET_AMBIGUOUS:
+		r->target.path = SPAN("");
+		r->must_close = true;
+		return refuse(r, REFUSE_TARGET);
+	case TARGET_NO_MEMORY:
+		return refuse(r, REFUSE_NO_MEMORY);
+	}
+	struct route_match match = router_find(r->gate->router, host_name(r->head.host),
+	    r->target.path, r->head.method);
+	if (match.route == NULL)
+		return match.allowed != 0 ? refuse_method(r, match.allowed)
+		    : refuse(r, REFUSE_NO_ROUTE);
+	r->route = match.route;
+	r->route_prefix = match.prefix;
+	if (r->head.expects_other)
+		return refuse(r, REFUSE_EXPECTATION);
+	if (r->head.upgrade.n > 0 && !upgrade_is_ignorable(r->head.upgrade))
+		return refuse(r, REFUSE_UPGRADE);
+	return STEP_NEXT;
+}

@@ -1,0 +1,109 @@
+#include "gateway/access/access.h"
+#include "gateway/request/refuse.h"
+
+#define KEYS_RETRY_S	1	/* what Retry-After says while keys are missing */
+
+static enum step_result
+refuse_token(struct request *r, enum verdict verdict)
+{
+	return refuse_because(r, REFUSE_INVALID_TOKEN,
+	    (struct refuse_more){ .sentence = verdict_sentence(verdict) });
+}
+
+/* A token that did not pass by itself. */
+static enum step_result
+refuse_verdict(struct request *r)
+{
+	switch (r->judgement.verdict) {
+	case VERDICT_KEYS_UNAVAILABLE:
+		return refuse_because(r, REFUSE_NO_KEYS,
+		    (struct refuse_more){ .retry_after_s = KEYS_RETRY_S });
+	case VERDICT_NO_MEMORY:
+		return refuse(r, REFUSE_NO_MEMORY);
+	case VERDICT_ACTIVE:
+	case VERDICT_EXPIRED:
+	case VERDICT_NOT_YET_VALID:
+	case VERDICT_BAD_SIGNATURE:
+	case VERDICT_UNKNOWN_KEY:
+	case VERDICT_WRONG_ISSUER:
+	case VERDICT_WRONG_AUDIENCE:
+	case VERDICT_ALGORITHM:
+	case VERDICT_TOKEN_TYPE:
+	case VERDICT_MALFORMED:
+	case VERDICT_ENCRYPTED:
+	case VERDICT_EXTENSION:
+	case VERDICT_BOUND:
+	case VERDICT_NO_CONSUMER:
+	case VERDICT_TOO_LARGE:
+	case VERDICT_COUNT:
+		break;
+	}
+	return refuse_token(r, r->judgement.verdict);
+}
+
+static bool
+accepts_issuer(const struct config_route *route, const struct facts *facts)
+{
+	for (size_t i = 0; i < route->n_issuers; i++)
+		if (route->issuers[i]->id == facts->issuer)
+			return true;
+	return false;
+}
+
+static bool
+accepts_audience(const struct config_route *route, const struct facts *facts)
+{
+	if (route->n_audience == 0)
+		return true;
+	for (size_t i = 0; i < route->n_audience; i++)
+		if (facts_has_audience(facts, route->audience[i]))
+			return true;
+	return false;
+}
+
+/* The scopes a route needs as one line, for the challenge. */
+static struct span
+needed_scopes(struct request *r)
+{
+	const struct config_route *route = r->route->config;
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < route->n_scopes; i++)
+		n += route->scopes[i].n + 1;
+	char *line = arena_alloc(&r->arena, n);
+	if (line == NULL)
+		return SPAN("");
+	for (size_t i = 0; i < route->n_scopes; i++) {
+		memcpy(line + at, route->scopes[i].p, route->scopes[i].n);
+		at += route->scopes[i].n;
+		line[at++] = ' ';
+	}
+	return span_make(line, at - 1);
+}
+
+enum step_result
+check_policy(struct request *r)
+{
+	const struct config_route *route = r->route->config;
+	const struct facts *facts = r->judgement.facts;
+
+	if (r->token.n == 0) {
+		if (!route->anonymous)
+			return refuse(r, REFUSE_NO_TOKEN);
+	} else {
+		if (!r->judged || r->judgement.verdict != VERDICT_ACTIVE || facts == NULL)
+			return refuse_verdict(r);
+		if (!accepts_issuer(route, facts))
+			return refuse_token(r, r->judgement.verdict = VERDICT_WRONG_ISSUER);
+		if (!accepts_audience(route, facts))
+			return refuse_token(r, r->judgement.verdict = VERDICT_WRONG_AUDIENCE);
+		for (size_t i = 0; i < route->n_scopes; i++)
+			if (!facts_has_scope(facts, route->scopes[i]))
+				return refuse_because(r, REFUSE_SCOPE,
+				    (struct refuse_more){ .scope = needed_scopes(r) });
+		r->authenticated = true;
+	}
+	if (r->head.framing == FRAMING_LENGTH && r->head.length > route->max_body)
+		return refuse(r, REFUSE_BODY_SIZE);
+	return STEP_NEXT;
+}

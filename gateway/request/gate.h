@@ -1,0 +1,67 @@
+/*
+ * The gate: what all requests of one worker share.
+ *
+ * One gate a worker process. It holds what the configuration became (routes, upstreams), the worker's view of
+ * shared memory, pools of memory, and the open connections.
+ */
+#ifndef GATEWAY_REQUEST_GATE_H
+#define GATEWAY_REQUEST_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "gateway/base/pool.h"
+#include "gateway/base/shared.h"
+#include "gateway/conf/config.h"
+#include "gateway/http/head.h"
+#include "gateway/loop/loop.h"
+
+struct access_log;
+struct client;
+struct flow;
+struct recall;
+struct router;
+struct upstream;
+
+struct gate {
+	struct loop		*loop;
+	const struct config	*config;
+	const struct shared	*shared;
+	unsigned		 slot;
+	const struct flow	*flow;		/* of requests that are proxied */
+	struct router		*router;
+	struct upstream		**upstreams;	/* in the order of the configuration */
+	struct recall		*recall;
+	struct access_log	*access_log;
+	struct head_limits	 limits;	/* of clients' heads */
+	struct pool		 blocks;	/* inboxes */
+	struct pool		 requests;	/* request, fields and first memory of the arena */
+	struct client		*clients;	/* all open connections */
+	size_t			 n_clients;
+	bool			 draining;
+	uint64_t		 id_prefix;	/* random; request ids are this and a count */
+	uint64_t		 id_count;
+	uint16_t		*verdict_labels; /* metric labels by enum verdict */
+};
+
+/* Makes the gate of a worker. NULL when something fails; the reason is in the log. */
+struct gate *gate_new(struct loop *loop, const struct config *config, const struct shared *shared,
+    unsigned slot, const struct flow *flow);
+/* Frees it, connections included; the pointer becomes NULL. */
+void gate_free(struct gate **gate);
+
+/* Takes a fresh connection of a client; owns fd from here. */
+void gate_accept(struct gate *g, int fd, const struct sockaddr_storage *address);
+/* Open connections of clients. */
+size_t gate_clients(const struct gate *g);
+/* No new requests on kept connections: each is told with its next answer, and quiet ones are closed after a while. */
+void gate_drain(struct gate *g);
+/* Opens the access log again. */
+void gate_reopen_logs(struct gate *g);
+/* Writes what is left of the access log. */
+void gate_flush_logs(struct gate *g);
+/* The upstream of a configuration's row. */
+struct upstream *gate_upstream(const struct gate *g, const struct config_upstream *config);
+
+#endif

@@ -1,0 +1,77 @@
+#include "gateway/request/refuse.h"
+
+#include "gateway/base/text.h"
+
+enum challenge { NONE, PLAIN, ERROR };
+
+struct row {
+	unsigned	 status;
+	enum challenge	 challenge;
+	const char	*error;
+	const char	*sentence;
+};
+
+static const struct row rows[REFUSE_COUNT] = {
+#define REFUSE(id, status, challenge, error, sentence) \
+	[REFUSE_##id] = { status, challenge, error, sentence },
+#include "gateway/request/refuse.def"
+#undef REFUSE
+};
+
+#define FIELDS_ROOM	1024
+#define BODY_ROOM	512
+
+static void
+put_challenge(struct text *t, const struct request *r, const struct row *row, const char *sentence,
+    struct span scope)
+{
+	const char *realm = r->route == NULL ? "gatehouse" : r->route->config->realm;
+
+	if (row->challenge == NONE)
+		return;
+	text_fmt(t, "WWW-Authenticate: Bearer realm=\"%s\"", realm);
+	if (row->challenge == ERROR)
+		text_fmt(t, ", error=\"%s\", error_description=\"%s\"", row->error, sentence);
+	if (scope.n > 0)
+		text_fmt(t, ", scope=\"%.*s\"", SPAN_ARG(scope));
+	text_put(t, SPAN("\r\n"));
+}
+
+enum step_result
+refuse(struct request *r, enum refusal refusal)
+{
+	return refuse_because(r, refusal, (struct refuse_more){ 0 });
+}
+
+enum step_result
+refuse_because(struct request *r, enum refusal refusal, struct refuse_more more)
+{
+	const struct row *row = &rows[refusal];
+	const char *sentence = more.sentence != NULL ? more.sentence : row->sentence;
+	size_t room = FIELDS_ROOM + more.scope.n + more.allow.n + r->limit_fields.n;
+	char *memory = arena_alloc(&r->arena, room + BODY_ROOM);
+
+	if (memory == NULL) {
+		/* not even that much: a bare status says it */
+		r->must_close = true;
+		request_answer(r, 503, SPAN(""), SPAN(""));
+		return STEP_END;
+	}
+	struct text fields = { memory, 0, room, false };
+	struct text body = { memory + room, 0, BODY_ROOM, false };
+	text_put(&fields, SPAN("Content-Type: application/json\r\nCache-Control: no-store\r\n"));
+	put_challenge(&fields, r, row, sentence, more.scope);
+	if (more.allow.n > 0)
+		text_fmt(&fields, "Allow: %.*s\r\n", SPAN_ARG(more.allow));
+	if (more.retry_after_s > 0)
+		text_fmt(&fields, "Retry-After: %u\r\n", more.retry_after_s);
+	text_put(&fields, r->limit_fields);
+	text_put(&body, SPAN("{\"error\":"));
+	text_json(&body, span_of(row->error));
+	text_put(&body, SPAN(",\"error_description\":"));
+	text_json(&body, span_of(sentence));
+	text_put(&body, SPAN("}\n"));
+	request_answer(r, more.status != 0 ? more.status : row->status, text_span(&fields),
+	    text_span(&body));
+	return STEP_END;
+}
