@@ -80,7 +80,7 @@ bool
 alg_ec_key(struct alg_key *key, struct span crv, struct span x, struct span y)
 {
 	uint8_t point[1 + 2 * FIELD_MAX];
-	char group[16];
+	char group[16] = "";
 
 	must(x.n <= FIELD_MAX && y.n == x.n && crv.n < sizeof(group));
 	memcpy(group, crv.p, crv.n);
