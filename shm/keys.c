@@ -30,7 +30,7 @@ struct head {
 	_Atomic uint32_t served; /* the value of `wanted` when the last attempt began */
 	_Atomic uint32_t len[2];
 	_Atomic uint32_t status;
-	uint32_t unused;
+	_Atomic uint32_t attempts; /* odd: one is under way */
 	_Atomic uint64_t dropped; /* 0: in use; else the order in which slots were dropped */
 };
 
@@ -207,8 +207,17 @@ keys_try(const struct keys_slot *slot, uint64_t now_s)
 	if (ours(slot)) {
 		atomic_store(&h->served, atomic_load(&h->wanted));
 		atomic_store(&h->tried_at_s, now_s);
+		atomic_store(&h->attempts, (atomic_load(&h->attempts) + 1) | 1);
 	}
 	lock_drop(&slot->keys->lock);
+}
+
+static void
+attempt_ended(struct head *h)
+{
+	uint32_t attempts = atomic_load(&h->attempts);
+
+	atomic_store(&h->attempts, attempts + (attempts & 1));
 }
 
 static bool
@@ -248,8 +257,10 @@ keys_publish(const struct keys_slot *slot, const void *bytes, size_t len, uint64
 		return false;
 	lock_take(&slot->keys->lock);
 	mine = ours(slot);
-	if (mine)
+	if (mine) {
 		publish(slot, bytes, len, now_s);
+		attempt_ended(head(slot));
+	}
 	lock_drop(&slot->keys->lock);
 	return mine;
 }
@@ -263,6 +274,7 @@ keys_fail(const struct keys_slot *slot, uint64_t now_s)
 	if (ours(slot)) {
 		atomic_store(&h->tried_at_s, now_s);
 		atomic_store(&h->status, KEYS_FAILED);
+		attempt_ended(h);
 	}
 	lock_drop(&slot->keys->lock);
 }
@@ -314,6 +326,7 @@ keys_info(const struct keys_slot *slot, struct keys_info *info)
 		.fetched_at_s = atomic_load(&h->fetched_at_s),
 		.tried_at_s = atomic_load(&h->tried_at_s),
 		.wanted = atomic_load(&h->wanted) != atomic_load(&h->served),
+		.attempts = atomic_load(&h->attempts),
 	};
 	return ours(slot);
 }

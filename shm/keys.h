@@ -47,6 +47,7 @@ struct keys_info {
 	uint64_t fetched_at_s;
 	uint64_t tried_at_s;
 	bool wanted;
+	uint32_t attempts; /* grows when one begins and when it ends; odd: one is under way */
 };
 
 /* The bytes to give to keys_init; most of them are never touched. */
