@@ -23,14 +23,14 @@ process.on('exit', () => running.forEach((pid) => { try { process.kill(pid, 'SIG
  * A whole conf from its parts: `servers` of the one upstream, then lines to add at the top, to the
  * issuer, the upstream or the one route, and further sections at the end.
  */
-export function conf({ servers, top = '', keys = 'jwks_file = "jwks.json"', issuer = '',
-  upstream = '', route = '', more = '' }) {
+export function conf({ servers, workers = 2, accessLog = '-', top = '',
+  keys = 'jwks_file = "jwks.json"', issuer = '', upstream = '', route = '', more = '' }) {
   const list = servers.map((server) => `"${server}"`).join(', ');
   return `listen "127.0.0.1:0" { }
 admin "127.0.0.1:0" { }
-access_log = "-"
+access_log = "${accessLog}"
 error_log = "-"
-workers = 2
+workers = ${workers}
 ${top}
 issuer "main" {
   issuer = "${ISSUER}"

@@ -67,7 +67,7 @@ test('both workers killed at once, again and again', async (t) => {
 });
 
 test('the caches outlive a worker', async (t) => {
-  const { gw } = await house(t, { top: 'workers = 1' });
+  const { gw } = await house(t, { workers: 1 });
   assert.equal((await get(`${gw.url}/orders`, { token })).status, 200);
   const [victim] = await gw.workers();
   process.kill(victim, 'SIGKILL');

@@ -21,7 +21,7 @@ async function house(t, options, more = {}) {
 }
 
 test('out of file descriptors it goes on serving whom it holds, and recovers', async (t) => {
-  const { gw } = await house(t, { top: 'workers = 1' }, { before: ['prlimit', '--nofile=64:64'] });
+  const { gw } = await house(t, { workers: 1 }, { before: ['prlimit', '--nofile=64:64'] });
   const ask = head('GET /orders HTTP/1.1', 'Host: a', T);
   const early = await connect(gw.port);
   early.write(ask);
@@ -38,7 +38,7 @@ test('out of file descriptors it goes on serving whom it holds, and recovers', a
 });
 
 test('with max_connections held, others are shed or wait, and come in later', async (t) => {
-  const { gw } = await house(t, { top: 'workers = 1 max_connections = 8' });
+  const { gw } = await house(t, { workers: 1, top: 'max_connections = 8' });
   const crowd = await Promise.all(Array.from({ length: 20 }, () => connect(gw.port)));
   crowd.forEach((client) => client.destroy());
   await until(() => get(`${gw.url}/orders`, { token }).then(({ status }) => status === 200, () => false), 'room again');

@@ -102,7 +102,7 @@ test('idle connections do not hold up a TERM', async (t) => {
 });
 
 test('USR1 opens the log files anew', async (t) => {
-  const { gw } = await house(t, { top: 'access_log = "access.log"' });
+  const { gw } = await house(t, { accessLog: 'access.log' });
   const file = join(gw.folder, 'access.log');
   const lines = async (name) => (await readFile(name, 'utf8').catch(() => '')).split('\n').filter(Boolean).map(JSON.parse);
   const logged = (name, path) => until(async () => (await lines(name)).some((line) => line.path === path), `${path} in ${name}`);

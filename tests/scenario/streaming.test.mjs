@@ -21,7 +21,7 @@ let rest;
 
 before(async () => {
   api = await backend();
-  gw = await gateway(conf({ servers: [api.url], top: 'workers = 1', route: 'max_body = "2G"' }),
+  gw = await gateway(conf({ servers: [api.url], workers: 1, route: 'max_body = "2G"' }),
     { files: { 'jwks.json': jwksOf(key) } });
   [worker] = await gw.workers();
   rest = await residentBytes(worker);
