@@ -82,8 +82,6 @@ build_health_check(struct build *b, const struct section *parent, struct config_
 			build_error(b, &s, "path", "\"%s\" is no path (accepted: \"/healthz\")", check->path);
 			return;
 		}
-	if (check->path[0] == '\0' && (section_has(&s, "interval") || section_has(&s, "timeout")))
-		build_warn(b, &s, "path", "it is missing, so no server is ever asked");
 }
 
 void
