@@ -1,6 +1,7 @@
 #include "gateway/process.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include "gateway/base/metric.h"
 #include "gateway/privilege.h"
 #include "gateway/title.h"
+
+#define OFFICE_RETRY_MS	5
 
 static const struct role {
 	const char	*name;
@@ -86,6 +89,37 @@ process_begin(struct process *p, const struct privilege *privilege)
 	if (!metric_open(p->shared->counters, p->shared->names, getpid()))
 		log_warn("no counters are free: this process counts nothing");
 	process_beat(p, clock_ms());
+	return true;
+}
+
+/* True unless one of the orders is to end. */
+static bool
+may_stay(const struct process *p)
+{
+	for (;;)
+		switch (process_order(p)) {
+		case ORDER_NONE:
+			return true;
+		case ORDER_DRAIN:
+		case ORDER_STOP:
+			return false;
+		case ORDER_REOPEN:
+			log_reopen();
+			break;
+		}
+}
+
+bool
+process_await_office(const struct process *p)
+{
+	struct pollfd orders = { p->orders, POLLIN, 0 };
+
+	while (!shared_become_keeper(p->shared)) {
+		process_beat(p, clock_ms());
+		poll(&orders, 1, OFFICE_RETRY_MS);
+		if (!may_stay(p))
+			return false;
+	}
 	return true;
 }
 

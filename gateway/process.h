@@ -53,6 +53,11 @@ enum process_order {
  * gone already; the reason is in the log, and the process must end.
  */
 bool process_begin(struct process *p, const struct privilege *privilege);
+/*
+ * Waits until no other keeper works on this shared memory, and is the keeper from then on: an old one may
+ * still be ending. False when told to end meanwhile.
+ */
+bool process_await_office(const struct process *p);
 /* The next order, ORDER_NONE when there is no more. */
 enum process_order process_order(const struct process *p);
 /* Tells the master that this process does its work from now on. */

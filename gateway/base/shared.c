@@ -16,6 +16,7 @@
 #include "shm/rate.h"
 
 #define CONTROL_VERSION	1
+#define STILL_MS	2000	/* a worker without a heartbeat for so long may be stopped */
 
 enum part {
 	PART_CONTROL,
@@ -187,6 +188,7 @@ shared_claim(struct shared *s, pid_t master, enum shared_role role, uint64_t gen
 		atomic_store(&slot->state, SHARED_STARTING);
 		atomic_store(&slot->role, role);
 		atomic_store(&slot->clients, 0);
+		atomic_store(&slot->crowded, 0);
 		atomic_store(&slot->generation, generation);
 		atomic_store(&slot->heartbeat_ms, now_ms);
 		return i;
@@ -224,6 +226,28 @@ shared_workers(const struct shared *s, enum shared_state state)
 		    atomic_load(&slot->state) == state;
 	}
 	return n;
+}
+
+bool
+shared_has_room(const struct shared *s, unsigned own, uint64_t now_ms, size_t *least)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < SHARED_SLOTS; i++) {
+		const struct shared_slot *slot = &s->control->slots[i];
+		uint32_t clients;
+
+		if (i == own || atomic_load(&slot->pid) == 0 ||
+		    atomic_load(&slot->role) != SHARED_WORKER ||
+		    atomic_load(&slot->state) != SHARED_READY || atomic_load(&slot->crowded) != 0 ||
+		    atomic_load(&slot->heartbeat_ms) + STILL_MS < now_ms)
+			continue;
+		clients = atomic_load(&slot->clients);
+		if (!any || clients < *least)
+			*least = clients;
+		any = true;
+	}
+	return any;
 }
 
 void

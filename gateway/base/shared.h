@@ -50,6 +50,7 @@ struct shared_slot {
 	_Atomic uint32_t		role;		/* enum shared_role */
 	_Atomic uint32_t		state;		/* enum shared_state */
 	_Atomic uint32_t		clients;	/* open client connections */
+	_Atomic uint32_t		crowded;	/* 1: takes no further clients for want of room */
 	_Atomic uint64_t		generation;	/* of the configuration it runs on */
 	_Atomic uint64_t		heartbeat_ms;	/* clock_ms() of its latest turn */
 };
@@ -109,6 +110,9 @@ void shared_release(struct shared *s, unsigned slot, pid_t pid);
 unsigned shared_free_slots(const struct shared *s);
 /* Number of living workers in this state, of all generations. */
 unsigned shared_workers(const struct shared *s, enum shared_state state);
+
+/* True if another worker than `own` looks alive and has room for clients; *least is the fewest any such has. */
+bool shared_has_room(const struct shared *s, unsigned own, uint64_t now_ms, size_t *least);
 
 /* Wakes the process of a slot (bell.h). */
 void shared_ring(const struct shared *s, unsigned slot);

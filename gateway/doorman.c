@@ -1,0 +1,342 @@
+/*
+ * Accepting is one task over all doors. It runs when a door has connections, and after a pause. `crowded`
+ * counts the pauses in a row: 0 means the doors are watched.
+ *
+ * Descriptors: a connection may need one for its client and one for its upstream server, so the limit
+ * is half of what the kernel grants beyond what the process itself uses. One descriptor is kept in
+ * reserve, to be given up for a moment when there are none left and somebody must be told so.
+ */
+#include "gateway/doorman.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway/base/log.h"
+
+#define ACCEPTS_PER_TURN	8	/* more would let one worker take a whole burst */
+#define UNBALANCED		2	/* clients more than the least busy worker has */
+#define OWN_DESCRIPTORS		24	/* of a worker without clients */
+#define LEAST_CLIENTS		4
+#define PAUSE_MS		100
+#define SHED_PER_PAUSE		32
+#define WARN_EVERY_MS		10000
+#define LAST_ACCEPTS		1024	/* most taken from the queues when leaving */
+
+#define BUSY_BODY	"{\"error\":\"temporarily_unavailable\"," \
+			"\"error_description\":\"too many connections are open\"}"
+
+static const char busy_answer[] =
+    "HTTP/1.1 503 Service Unavailable\r\n"
+    "Content-Type: application/json\r\n"
+    "Content-Length: 87\r\n"
+    "Retry-After: 1\r\n"
+    "Connection: close\r\n"
+    "\r\n"
+    BUSY_BODY;
+_Static_assert(sizeof(BUSY_BODY) - 1 == 87, "Content-Length of the busy answer");
+
+struct door {
+	int		fd;
+	struct watch	watch;
+};
+
+struct doorman {
+	struct task		 task;
+	struct loop		*loop;
+	const struct process	*process;
+	struct gate		*gate;
+	struct door		*doors;
+	size_t			 n_doors;
+	size_t			 limit;		/* of open clients */
+	int			 reserve;	/* -1: used up */
+	unsigned		 crowded;	/* pauses in a row for want of room */
+	uint64_t		 warned_ms;	/* when the log was told of it */
+};
+
+enum taken {
+	TAKEN_CLIENT,
+	TAKEN_NOBODY,		/* the queue is empty */
+	TAKEN_NO_ROOM,
+};
+
+static void
+keep_reserve(struct doorman *d)
+{
+	if (d->reserve < 0)
+		d->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* What one connection can be the matter with; accepting goes on with the next. */
+static bool
+is_passing(int error)
+{
+	static const int passing[] = { EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENETUNREACH,
+		EHOSTDOWN, EHOSTUNREACH, ENONET, ENOPROTOOPT, EOPNOTSUPP };
+
+	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+		if (error == passing[i])
+			return true;
+	return false;
+}
+
+/* One connection, to `fd`; those that broke in the queue are passed over. */
+static enum taken
+take(const struct door *door, int *fd, struct sockaddr_storage *address)
+{
+	do {
+		socklen_t n = sizeof(*address);
+
+		*fd = accept4(door->fd, (struct sockaddr *)address, &n,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (*fd >= 0)
+			return TAKEN_CLIENT;
+	} while (is_passing(errno));
+	return errno == EAGAIN ? TAKEN_NOBODY : TAKEN_NO_ROOM;
+}
+
+static bool
+has_room(const struct doorman *d)
+{
+	return gate_clients(d->gate) < d->limit;
+}
+
+/* What other workers see of us. */
+static void
+show(const struct doorman *d)
+{
+	struct shared_slot *own = &d->process->shared->control->slots[d->process->slot];
+
+	atomic_store_explicit(&own->clients, (uint32_t)gate_clients(d->gate), memory_order_relaxed);
+	atomic_store_explicit(&own->crowded, d->crowded > 0, memory_order_relaxed);
+}
+
+static void
+pause_accepting(struct doorman *d)
+{
+	uint64_t now_ms = loop_now_ms(d->loop);
+
+	if (d->crowded++ == 0 && now_ms >= d->warned_ms + WARN_EVERY_MS) {
+		log_warn("no room for more clients: %zu are connected", gate_clients(d->gate));
+		d->warned_ms = now_ms;
+	}
+	for (size_t i = 0; i < d->n_doors; i++)
+		loop_unwatch(d->loop, &d->doors[i].watch);
+	task_deadline(d->loop, &d->task, now_ms + PAUSE_MS);
+}
+
+static void
+tell_busy(int fd)
+{
+	char unread[4096];
+
+	if (send(fd, busy_answer, sizeof(busy_answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		shutdown(fd, SHUT_WR);
+	/* closing with unread bytes would reset the connection, and the answer with it */
+	while (recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
+		continue;
+	close(fd);
+}
+
+/* Answers a few of those that wait, unless another worker has room for them. */
+static void
+shed(struct doorman *d)
+{
+	struct sockaddr_storage address;
+	size_t least;
+	int fd;
+
+	if (shared_has_room(d->process->shared, d->process->slot, loop_now_ms(d->loop), &least))
+		return;
+	if (d->reserve >= 0)
+		close(d->reserve);
+	d->reserve = -1;
+	for (size_t i = 0; i < d->n_doors; i++)
+		for (int n = 0; n < SHED_PER_PAUSE; n++) {
+			if (take(&d->doors[i], &fd, &address) != TAKEN_CLIENT)
+				break;
+			tell_busy(fd);
+		}
+	keep_reserve(d);
+}
+
+/* Lets in what waits at one door; false if there is no room for more. */
+static bool
+let_in(struct doorman *d, struct door *door)
+{
+	struct sockaddr_storage address;
+	size_t least = SIZE_MAX - UNBALANCED;
+	int fd;
+
+	shared_has_room(d->process->shared, d->process->slot, loop_now_ms(d->loop), &least);
+	for (int n = 0; n < ACCEPTS_PER_TURN; n++) {
+		if (!has_room(d))
+			return false;
+		switch (take(door, &fd, &address)) {
+		case TAKEN_CLIENT:
+			break;
+		case TAKEN_NOBODY:
+			return true;
+		case TAKEN_NO_ROOM:
+			return false;
+		}
+		gate_accept(d->gate, fd, &address);
+		if (gate_clients(d->gate) >= least + UNBALANCED) {
+			loop_unwatch(d->loop, &door->watch);	/* to the end of the line */
+			return true;
+		}
+	}
+	return true;
+}
+
+/* Tries whether there is room again; if not, the pause goes on. */
+static void
+end_pause(struct doorman *d)
+{
+	for (size_t i = 0; i < d->n_doors; i++)
+		if (!let_in(d, &d->doors[i])) {
+			shed(d);
+			pause_accepting(d);
+			return;
+		}
+	keep_reserve(d);
+	d->crowded = 0;
+	task_deadline(d->loop, &d->task, 0);
+}
+
+/* Stands at all doors where we don't yet. */
+static bool
+watch_doors(struct doorman *d)
+{
+	for (size_t i = 0; i < d->n_doors; i++) {
+		struct door *door = &d->doors[i];
+
+		if (door->watch.fd < 0 &&
+		    !loop_watch_level(d->loop, &door->watch, door->fd, true, &d->task))
+			return false;
+	}
+	return true;
+}
+
+static void
+run(struct loop *loop, struct task *task)
+{
+	struct doorman *d = (struct doorman *)task;
+
+	if (d->crowded > 0 && loop_now_ms(loop) >= task->deadline_ms)
+		end_pause(d);
+	for (size_t i = 0; d->crowded == 0 && i < d->n_doors; i++) {
+		struct door *door = &d->doors[i];
+
+		if ((door->watch.ready & READY_READ) == 0)
+			continue;
+		door->watch.ready = 0;
+		if (!let_in(d, door))
+			pause_accepting(d);
+	}
+	if (d->crowded == 0 && !watch_doors(d))
+		pause_accepting(d);
+	show(d);
+}
+
+static size_t
+clients_limit(const struct config *config, size_t n_doors)
+{
+	struct rlimit files;
+	size_t limit = config->max_connections, room;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+		return limit;
+	room = (size_t)files.rlim_cur;
+	room = room > OWN_DESCRIPTORS + n_doors ? (room - OWN_DESCRIPTORS - n_doors) / 2 : 0;
+	if (room < LEAST_CLIENTS)
+		room = LEAST_CLIENTS;
+	if (room >= limit)
+		return limit;
+	log_warn("the limit of open files (%zu) leaves room for %zu clients, not max_connections"
+	    " = %zu", (size_t)files.rlim_cur, room, limit);
+	return room;
+}
+
+static bool
+open_doors(struct doorman *d)
+{
+	const struct listeners *l = &d->process->listeners;
+
+	d->doors = calloc(l->n + 1, sizeof(*d->doors));
+	if (d->doors == NULL)
+		return false;
+	for (size_t i = 0; i < l->n; i++) {
+		struct door *door = &d->doors[d->n_doors];
+
+		if (l->items[i].fd < 0)
+			continue;
+		door->fd = l->items[i].fd;
+		door->watch.fd = -1;
+		d->n_doors++;
+	}
+	return watch_doors(d);
+}
+
+struct doorman *
+doorman_new(struct loop *loop, const struct process *process, struct gate *gate)
+{
+	struct doorman *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	task_init(&d->task, run);
+	d->loop = loop;
+	d->process = process;
+	d->gate = gate;
+	d->reserve = -1;
+	keep_reserve(d);
+	if (!open_doors(d)) {
+		log_error("cannot watch the listening sockets: %s", strerror(errno));
+		doorman_free(&d);
+		return NULL;
+	}
+	d->limit = clients_limit(process->config, d->n_doors);
+	return d;
+}
+
+void
+doorman_leave(struct doorman *d)
+{
+	struct sockaddr_storage address;
+	int fd;
+
+	task_end(d->loop, &d->task);
+	for (size_t i = 0; i < d->n_doors; i++) {
+		struct door *door = &d->doors[i];
+
+		loop_unwatch(d->loop, &door->watch);
+		for (int n = 0; n < LAST_ACCEPTS && has_room(d); n++) {
+			if (take(door, &fd, &address) != TAKEN_CLIENT)
+				break;
+			gate_accept(d->gate, fd, &address);
+		}
+		close(door->fd);
+	}
+	d->n_doors = 0;
+}
+
+void
+doorman_free(struct doorman **d)
+{
+	if (*d == NULL)
+		return;
+	task_end((*d)->loop, &(*d)->task);
+	for (size_t i = 0; i < (*d)->n_doors; i++)
+		loop_unwatch((*d)->loop, &(*d)->doors[i].watch);
+	if ((*d)->reserve >= 0)
+		close((*d)->reserve);
+	free((*d)->doors);
+	free(*d);
+	*d = NULL;
+}

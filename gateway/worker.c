@@ -1,0 +1,146 @@
+#include "gateway/worker.h"
+
+#include <stddef.h>
+
+#include "gateway/base/log.h"
+#include "gateway/doorman.h"
+#include "gateway/flow_table.h"
+#include "gateway/loop/loop.h"
+#include "gateway/request/gate.h"
+#include "gateway/title.h"
+
+enum worker_state {
+	WORKER_SERVING,
+	WORKER_DRAINING,
+	WORKER_ENDING,
+};
+
+struct worker {
+	struct process		*process;
+	struct loop		*loop;
+	struct gate		*gate;
+	struct doorman		*doorman;
+	enum worker_state	 state;
+	struct task		 orders;
+	struct watch		 orders_watch;
+	struct task		 beat;
+	uint64_t		 drained_ms;	/* when draining must have come to its end */
+	struct turn_end		 turn_end;
+};
+
+static void
+end(struct worker *w)
+{
+	w->state = WORKER_ENDING;
+	loop_stop(w->loop);
+}
+
+static void
+drain(struct worker *w)
+{
+	if (w->state != WORKER_SERVING)
+		return;
+	w->state = WORKER_DRAINING;
+	w->drained_ms = loop_now_ms(w->loop) + w->process->config->drain_timeout_ms;
+	process_draining(w->process);
+	title_set("gatehouse: worker (draining)");
+	doorman_leave(w->doorman);
+	gate_drain(w->gate);
+}
+
+static void
+reopen_logs(struct worker *w)
+{
+	if (!log_reopen())
+		log_error("cannot open the error log again: going on with the old one");
+	gate_reopen_logs(w->gate);
+}
+
+static void
+run_orders(struct loop *loop, struct task *task)
+{
+	struct worker *w = (struct worker *)((char *)task - offsetof(struct worker, orders));
+
+	(void)loop;
+	w->orders_watch.ready = 0;
+	for (;;)
+		switch (process_order(w->process)) {
+		case ORDER_NONE:
+			return;
+		case ORDER_DRAIN:
+			drain(w);
+			break;
+		case ORDER_STOP:
+			end(w);
+			break;
+		case ORDER_REOPEN:
+			reopen_logs(w);
+			break;
+		}
+}
+
+/* Only makes the loop turn, so that even an idle worker shows that it lives. */
+static void
+run_beat(struct loop *loop, struct task *task)
+{
+	task_deadline(loop, task, loop_now_ms(loop) + PROCESS_BEAT_MS);
+}
+
+static void
+end_turn(struct loop *loop, void *argument)
+{
+	struct worker *w = argument;
+	struct shared_slot *own = &w->process->shared->control->slots[w->process->slot];
+	size_t clients = gate_clients(w->gate);
+
+	process_beat(w->process, loop_now_ms(loop));
+	atomic_store_explicit(&own->clients, (uint32_t)clients, memory_order_relaxed);
+	if (w->state != WORKER_DRAINING)
+		return;
+	if (clients > 0 && loop_now_ms(loop) < w->drained_ms)
+		return;
+	if (clients > 0)
+		log_warn("%zu clients are cut off: they have not ended in time", clients);
+	end(w);
+}
+
+static bool
+set_up(struct worker *w)
+{
+	w->loop = loop_new();
+	if (w->loop == NULL) {
+		log_error("cannot make an event loop");
+		return false;
+	}
+	w->gate = gate_new(w->loop, w->process->config, w->process->shared, w->process->slot,
+	    &flow_table[FLOW_PROXY]);
+	if (w->gate == NULL)
+		return false;
+	task_init(&w->orders, run_orders);
+	task_init(&w->beat, run_beat);
+	if (!loop_watch_level(w->loop, &w->orders_watch, w->process->orders, false, &w->orders)) {
+		log_error("cannot watch for orders");
+		return false;
+	}
+	run_beat(w->loop, &w->beat);
+	loop_at_turn_end(w->loop, &w->turn_end, end_turn, w);
+	w->doorman = doorman_new(w->loop, w->process, w->gate);
+	return w->doorman != NULL;
+}
+
+int
+worker_main(struct process *process)
+{
+	struct worker w = { .process = process };
+	bool good = set_up(&w);
+
+	if (good) {
+		process_ready(process);
+		loop_run(w.loop);
+		process_draining(process);
+	}
+	doorman_free(&w.doorman);
+	gate_free(&w.gate);
+	loop_free(&w.loop);
+	return good ? 0 : 1;
+}
