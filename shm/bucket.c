@@ -76,24 +76,21 @@ slot_words(struct slot slot)
 }
 
 /*
- * The slot that holds the digest, or -1. The subtraction finds 16-bit lanes that are zero; above
- * a true one it may also show a false one, which the digest then tells apart. For readers all of
- * it may change meanwhile: bounds are checked here, the rest by seq.
+ * The slot that holds the key, or -1. For readers everything may change meanwhile: bounds are
+ * checked here, the rest by seq.
  */
 static int
 find_slot(const struct bucket *bucket, struct bucket_key key)
 {
-	const uint64_t ones = 0x0001000100010001ULL;
-	uint64_t used = get(&bucket->used), differ, hits;
+	uint64_t used = get(&bucket->used), hits;
 	struct slot slot;
-	int i, n;
+	int i, at, n;
 
 	n = used == 0 ? 0 : (67 - __builtin_clzll(used)) / 4;
 	for (i = 0; i < n; i++) {
-		differ = get(&bucket->tags[i]) ^ ones * key.tag;
-		for (hits = (differ - ones) & ~differ & ones << 15; hits != 0; hits &= hits - 1) {
-			int at = i * 4 + __builtin_ctzll(hits) / 16;
-
+		hits = words_tag_hits(get(&bucket->tags[i]), key.tag);
+		for (; hits != 0; hits &= hits - 1) {
+			at = i * 4 + __builtin_ctzll(hits) / 16;
 			slot = slot_unpack(get(&bucket->slots[at]));
 			if ((used >> at & 1) != 0 && slot.offset + slot_words(slot) <= AREA_WORDS &&
 			    words_equal_digest(&bucket->area[slot.offset], key.digest))
@@ -101,15 +98,6 @@ find_slot(const struct bucket *bucket, struct bucket_key key)
 		}
 	}
 	return -1;
-}
-
-static void
-tag_set(struct bucket *bucket, int at, uint64_t tag)
-{
-	_Atomic uint64_t *word = &bucket->tags[at / 4];
-	int shift = at % 4 * 16;
-
-	set(word, (get(word) & ~(0xffffULL << shift)) | tag << shift);
 }
 
 /* Takes a slot's entry out and closes the gap it leaves in the area. */
@@ -120,7 +108,7 @@ drop_slot(struct bucket *bucket, int at)
 	uint32_t words = (uint32_t)slot_words(gone), behind = gone.offset + words;
 	uint64_t left;
 
-	tag_set(bucket, at, 0);
+	words_tag_store(bucket->tags, at, 0);
 	set(&bucket->used, get(&bucket->used) & ~(1ULL << at));
 	words_move_down(&bucket->area[gone.offset], &bucket->area[behind], bucket->filled - behind);
 	lock_point("cache:move");
@@ -198,7 +186,7 @@ fill_slot(struct bucket *bucket, struct bucket_key key, const void *value, struc
 	words_store(&bucket->area[slot.offset], key.digest, DIGEST_SIZE);
 	words_store(&bucket->area[slot.offset + DIGEST_WORDS], value, slot.len);
 	set(&bucket->slots[at], slot_pack(slot));
-	tag_set(bucket, at, key.tag);
+	words_tag_store(bucket->tags, at, key.tag);
 	lock_point("cache:fill");
 	bucket->filled += (uint32_t)slot_words(slot);
 	atomic_fetch_and(&bucket->touched, ~(1ULL << at));

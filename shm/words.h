@@ -86,4 +86,29 @@ words_equal_digest(const _Atomic uint64_t *words, const uint8_t digest[32])
 	return differ == 0;
 }
 
+/*
+ * Which of the four 16-bit lanes of a word equal a tag: bit 15 of each such lane. Above a true
+ * hit a false one may show, so the caller compares more than the tag.
+ */
+static inline uint64_t
+words_tag_hits(uint64_t lanes, uint16_t tag)
+{
+	const uint64_t ones = 0x0001000100010001ULL;
+	uint64_t differ = lanes ^ ones * tag;
+
+	return (differ - ones) & ~differ & ones << 15;
+}
+
+/* Puts a tag into lane at % 4 of word at / 4; the caller is the only writer. */
+static inline void
+words_tag_store(_Atomic uint64_t *tags, int at, uint16_t tag)
+{
+	_Atomic uint64_t *word = &tags[at / 4];
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+	int shift = at % 4 * 16;
+
+	atomic_store_explicit(word, (old & ~(0xffffULL << shift)) | (uint64_t)tag << shift,
+	    memory_order_release);
+}
+
 #endif

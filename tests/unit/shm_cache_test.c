@@ -13,7 +13,7 @@ cache_of(size_t size)
 static const void *
 value_of(uint64_t n, size_t len)
 {
-	static uint8_t value[CACHE_VALUE_MAX];
+	static uint8_t value[CACHE_VALUE_MAX + 1];
 	size_t i;
 
 	for (i = 0; i < len; i++)

@@ -131,6 +131,19 @@ START_TEST(a_dropped_issuer_that_returns_has_its_slot)
 }
 END_TEST
 
+static void
+publish_forever(struct keys_slot *slot)
+{
+	size_t len;
+	int n;
+
+	for (n = 0;; n++) {
+		len = 1000 + (size_t)(n % 7) * 1000;
+		memset(buf, n, len);
+		keys_publish(slot, buf, len, 1);
+	}
+}
+
 START_TEST(readers_see_whole_sets_only)
 {
 	struct keys *keys = keys_new();
@@ -138,14 +151,11 @@ START_TEST(readers_see_whole_sets_only)
 	size_t i, len, mixed = 0, reads;
 	uint64_t generation;
 	pid_t writer;
-	int n;
 
 	keys_slot(keys, 5, true, &slot);
 	writer = fork();
-	for (n = 0; writer == 0; n++) {
-		memset(buf, n, 1000 + (size_t)(n % 7) * 1000);
-		keys_publish(&slot, buf, 1000 + (size_t)(n % 7) * 1000, 1);
-	}
+	if (writer == 0)
+		publish_forever(&slot);
 	for (reads = 0; reads < 20000; reads++) {
 		len = keys_read(&slot, buf, sizeof(buf), &generation);
 		for (i = 1; i < len; i++)
