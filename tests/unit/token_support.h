@@ -217,6 +217,32 @@ token_of(const struct signer *s, const char *alg, const char *header, const char
 	return str("%s.%s", text, b64(signature.p, signature.n));
 }
 
+/* The claims of a good token, with one of them of another value (JSON; NULL: without it). */
+__attribute__((unused)) static const char *
+claims_but(const char *name, const char *value)
+{
+	const char *const claims[][2] = {
+		{ "iss", "\"" ISSUER "\"" }, { "aud", "\"orders-api\"" }, { "sub", "\"alice\"" },
+		{ "client_id", "\"app\"" }, { "scope", "\"orders:read orders:write\"" },
+		{ "jti", "\"j1\"" }, { "iat", str("%lld", (long long)NOW - 60) },
+		{ "exp", str("%lld", (long long)NOW + 300) },
+	};
+	const char *text = "";
+	bool replaced = false;
+
+	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+		bool other = strcmp(claims[i][0], name) == 0;
+		const char *said = other ? value : claims[i][1];
+		replaced = replaced || other;
+		if (said != NULL)
+			text = str("%s%s\"%s\":%s", text, text[0] == '\0' ? "" : ",", claims[i][0],
+			    said);
+	}
+	if (!replaced && value != NULL)
+		text = str("%s,\"%s\":%s", text, name, value);
+	return str("{%s}", text);
+}
+
 /* Zeroed, shared memory as a region gives it. */
 __attribute__((unused)) static void *
 shared(size_t size)
