@@ -4,6 +4,7 @@ SHELL := /bin/bash
 CC ?= cc
 PREFIX ?= /usr/local
 DESTDIR ?=
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 VERSION := 0.1.0
 
 BUILD := $(if $(SANITIZE),build/asan,build)
@@ -25,7 +26,7 @@ LLHTTP_SOURCES := llhttp api http
 endif
 
 CPPFLAGS += -I. -D_GNU_SOURCE -DGATEHOUSE_VERSION='"$(VERSION)"' \
-	-DGATEHOUSE_CONF='"$(patsubst /usr/%,/%,$(if $(filter /usr,$(PREFIX)),,$(PREFIX)))/etc/gatehouse/gatehouse.conf"' \
+	-DGATEHOUSE_CONF='"$(SYSCONFDIR)/gatehouse/gatehouse.conf"' \
 	$(LLHTTP_CFLAGS) $(shell pkg-config --cflags $(DEPENDENCIES) 2>/dev/null)
 CFLAGS ?= $(OPTIMIZE) -g
 ALL_CFLAGS := -std=gnu17 $(WARNINGS) -fno-omit-frame-pointer -fno-strict-aliasing \
@@ -43,16 +44,19 @@ include tests/tests.mk
 all: $(BUILD)/gatehouse
 
 $(BUILD)/gatehouse: $(OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  link $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  cc $<"
+	@$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # third-party source: our own warnings don't apply
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(CC) $(LLHTTP_CFLAGS) -std=gnu17 -O2 -g -w -c -o $@ $<
+	@echo "  cc $<"
+	@$(CC) $(LLHTTP_CFLAGS) -std=gnu17 -O2 -g -w -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
 

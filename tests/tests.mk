@@ -7,6 +7,7 @@ unit: $(UNIT_PROGRAMS)
 	@set -e; for t in $(if $(T),$(BUILD)/tests/unit/$(T)_test,$(UNIT_PROGRAMS)); do $$t; done
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LDLIBS)
+	@echo "  link $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LDLIBS)
 
 -include $(UNIT_PROGRAMS:%=%.d)

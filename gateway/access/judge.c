@@ -7,7 +7,7 @@
  */
 #include "gateway/access/access.h"
 #include "gateway/base/metric.h"
-#include "gateway/request/refuse.h"
+#include "shm/keys.h"
 
 #define KEYS_PATIENCE_MS	2000
 #define KEYS_POLL_MS		20
@@ -26,23 +26,48 @@ recall_verdict(struct request *r)
 	return STEP_NEXT;
 }
 
+/*
+ * Asks for fresh keys: true if an attempt is under way or allowed now. Before the first attempt has ended, and
+ * while one is under way, there is nothing to ask.
+ */
+static bool
+ask_for_keys(struct request *r, const struct config_issuer *issuer, const struct keys_slot *slot,
+    const struct keys_info *info)
+{
+	int64_t since_s = loop_wall_s(r->gate->loop) - (int64_t)info->tried_at_s;
+
+	if (info->status == KEYS_NEVER || info->attempts & 1)
+		return true;
+	if (since_s >= 0 && since_s < (int64_t)issuer->jwks_cooldown_s)
+		return false;
+	keys_want(slot);
+	shared_ring_all(r->gate->shared, SHARED_KEEPER);
+	return true;
+}
+
 /* True while fresh keys may yet come for this token. */
 static bool
 keys_may_come(struct request *r)
 {
-	struct recall *recall = r->gate->recall;
+	const struct config_issuer *issuer = r->judgement.issuer;
 	uint64_t now_ms = loop_now_ms(r->gate->loop);
+	struct keys_slot slot;
+	struct keys_info info;
 
-	if (r->judgement.issuer == NULL)
+	if (issuer == NULL || !keys_slot(r->gate->shared->keys, issuer->id, false, &slot) ||
+	    !keys_info(&slot, &info))
 		return false;
 	if (r->keys_deadline_ms == 0) {
-		if (!recall_want_keys(recall, &r->judgement, loop_wall_s(r->gate->loop)))
+		if (!ask_for_keys(r, issuer, &slot, &info))
 			return false;
-		shared_ring_all(r->gate->shared, SHARED_KEEPER);
 		r->keys_deadline_ms = now_ms + KEYS_PATIENCE_MS;
+		r->keys_attempts = info.attempts;
+		return true;
 	}
-	return now_ms < r->keys_deadline_ms &&
-	    recall_keys_pending(recall, &r->judgement);
+	/* the attempt that was begun then, or after, has ended */
+	if (info.attempts != r->keys_attempts && !(info.attempts & 1))
+		return false;
+	return now_ms < r->keys_deadline_ms;
 }
 
 enum step_result

@@ -223,6 +223,15 @@ flush(struct request *r)
 	return RUN_WAIT;
 }
 
+static bool
+body_is_late(const struct request *r)
+{
+	const struct client *c = client_of(r);
+
+	return c->body.state != BODY_BROKEN && loop_now_ms(c->gate->loop) >=
+	    c->read_since_ms + c->gate->config->client.body_timeout_ms;
+}
+
 /* A client that only shut its sending side still reads; one whose connection is reset does not. */
 static bool
 is_gone(const struct request *r)
@@ -241,5 +250,6 @@ const struct carrier http1_carrier = {
 	.send_head = send_head,
 	.send_body = send_body,
 	.flush = flush,
+	.body_is_late = body_is_late,
 	.is_gone = is_gone,
 };

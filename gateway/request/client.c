@@ -33,14 +33,6 @@ dig(void *client)
 	free(client);
 }
 
-static void
-count_clients(struct gate *g, size_t n)
-{
-	g->n_clients = n;
-	atomic_store_explicit(&g->shared->control->slots[g->slot].clients, (uint32_t)n,
-	    memory_order_relaxed);
-}
-
 void
 client_close(struct client *c)
 {
@@ -55,7 +47,7 @@ client_close(struct client *c)
 	*c->link = c->next;
 	if (c->next != NULL)
 		c->next->link = c->link;
-	count_clients(g, g->n_clients - 1);
+	g->n_clients--;
 	loop_bury(g->loop, &c->grave, dig, c);
 }
 
@@ -336,7 +328,7 @@ client_open(struct gate *g, int fd, const struct sockaddr_storage *address)
 	if (c->next != NULL)
 		c->next->link = &c->next;
 	g->clients = c;
-	count_clients(g, g->n_clients + 1);
+	g->n_clients++;
 	wait_until(c, idle_deadline(c));
 	/* the request is often there already: look at once */
 	c->wire.watch.ready = READY_READ | READY_WRITE;

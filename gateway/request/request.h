@@ -47,6 +47,8 @@ struct carrier {
 	void		(*send_body)(struct request *, struct span piece, bool last);
 	/* Sends what is queued. FAIL: the client is gone. */
 	enum run	(*flush)(struct request *);
+	/* After read_body failed: true if the client was too slow, and has done nothing worse. */
+	bool		(*body_is_late)(const struct request *);
 	/* True if the client is known to be gone for good. */
 	bool		(*is_gone)(const struct request *);
 };
@@ -95,7 +97,7 @@ struct request {
 	bool			 judged;	/* the judgement says something */
 	struct judgement	 judgement;
 	uint64_t		 keys_deadline_ms;	/* waiting for fresh keys; 0: not */
-	uint64_t		 keys_generation;
+	uint32_t		 keys_attempts;		/* of the keeper, when the wait began */
 	struct span		 limit_fields;	/* RateLimit header lines for the answer */
 
 	struct answer		 answer;

@@ -1,0 +1,173 @@
+#include "gateway/access/rewrite.h"
+
+#include "gateway/access/forwarded.h"
+#include "gateway/base/text.h"
+
+#define OWN_ROOM	512	/* for the lines of a fixed size */
+
+static void
+put_field(struct text *t, struct span name, struct span value)
+{
+	text_put(t, name);
+	text_put(t, SPAN(": "));
+	text_put(t, value);
+	text_put(t, SPAN("\r\n"));
+}
+
+/* The path as the backend is to see it. */
+static struct span
+path_for_backend(const struct request *r)
+{
+	struct span path = r->target.path, prefix = r->route_prefix;
+
+	if (!r->route->config->strip_path || prefix.n > path.n)
+		return path;
+	while (prefix.n > 0 && prefix.p[prefix.n - 1] == '/')
+		prefix.n--;
+	return span_skip(path, prefix.n);
+}
+
+static void
+put_request_line(struct text *t, const struct request *r)
+{
+	struct span path = path_for_backend(r);
+
+	text_put(t, method_name(r->head.method));
+	text_char(t, ' ');
+	if (path.n == 0 || (path.p[0] != '/' && path.p[0] != '*'))
+		text_char(t, '/');
+	text_put(t, path);
+	text_put(t, r->target.query);
+	text_put(t, SPAN(" HTTP/1.1\r\n"));
+}
+
+/* True if a route makes this header of a claim, so that the client may not send it. */
+static bool
+is_claim_header(const struct config_route *route, struct span name)
+{
+	for (size_t i = 0; i < route->n_claim_headers; i++)
+		if (field_same_name(span_of(route->claim_headers[i].header), name))
+			return true;
+	return false;
+}
+
+static bool
+passes_on(const struct request *r, const struct field *f, bool has_connection)
+{
+	const struct config_route *route = r->route->config;
+
+	if (field_request_fate(f->id) != FATE_PASS)
+		return false;
+	if (f->id == FIELD_AUTHORIZATION && route->hide_credentials)
+		return false;
+	if (has_connection && head_connection_names(&r->head, f->name))
+		return false;
+	return route->n_claim_headers == 0 || !is_claim_header(route, f->name);
+}
+
+static void
+put_fields(struct text *t, const struct request *r)
+{
+	bool has_connection = head_find(&r->head, FIELD_CONNECTION) != NULL;
+
+	for (unsigned i = 0; i < r->head.n_fields; i++)
+		if (passes_on(r, &r->head.fields[i], has_connection))
+			put_field(t, r->head.fields[i].name, r->head.fields[i].value);
+}
+
+/* Who calls: of a token the block that was made with its facts, and the claims this route wants. */
+static void
+put_identity(struct text *t, const struct request *r)
+{
+	const struct config_route *route = r->route->config;
+	struct span value;
+
+	if (!r->authenticated) {
+		if (route->anonymous)
+			text_put(t, SPAN("X-Anonymous-Consumer: true\r\n"));
+		return;
+	}
+	text_put(t, facts_get(r->judgement.facts, FACTS_HEADERS));
+	for (size_t i = 0; i < route->n_claim_headers; i++)
+		if (facts_claim(r->judgement.facts, span_of(route->claim_headers[i].claim), &value))
+			put_field(t, span_of(route->claim_headers[i].header), value);
+}
+
+static void
+put_framing(struct text *t, const struct request *r)
+{
+	switch (r->head.framing) {
+	case FRAMING_LENGTH:
+		text_put(t, SPAN("Content-Length: "));
+		text_u64(t, r->head.length);
+		text_put(t, SPAN("\r\n"));
+		break;
+	case FRAMING_CHUNKED:
+		text_put(t, SPAN("Transfer-Encoding: chunked\r\n"));
+		break;
+	case FRAMING_NONE:
+	case FRAMING_CLOSE:
+		break;
+	}
+}
+
+/* No line grows by more than its separators, so this is enough for any request. */
+static size_t
+room_for(const struct request *r, const struct server *server)
+{
+	size_t n = OWN_ROOM + r->head.target.n + r->target.path.n + r->target.query.n + r->head.host.n +
+	    strlen(server->config->authority) + forwarded_room(r);
+
+	for (unsigned i = 0; i < r->head.n_fields; i++)
+		n += r->head.fields[i].name.n + r->head.fields[i].value.n + 4;
+	if (r->authenticated)
+		n += r->judgement.facts->size;
+	for (size_t i = 0; i < r->route->config->n_claim_headers; i++)
+		n += strlen(r->route->config->claim_headers[i].header) + 4 +
+		    (r->authenticated ? r->judgement.facts->part[FACTS_CLAIMS].n : 0);
+	return n;
+}
+
+struct span
+rewrite_request(struct request *r, const struct server *server)
+{
+	size_t room = room_for(r, server);
+	char *memory = arena_alloc(&r->arena, room);
+	struct text t = { memory, 0, room, false };
+
+	if (memory == NULL)
+		return SPAN("");
+	put_request_line(&t, r);
+	put_field(&t, SPAN("Host"), r->route->config->preserve_host && r->head.host.n > 0
+	    ? r->head.host : span_of(server->config->authority));
+	put_fields(&t, r);
+	put_identity(&t, r);
+	forwarded_put(&t, r);
+	put_field(&t, SPAN("X-Request-ID"), span_make(r->id, sizeof(r->id)));
+	put_framing(&t, r);
+	text_put(&t, SPAN("\r\n"));
+	return t.cut ? SPAN("") : text_span(&t);
+}
+
+struct span
+rewrite_answer_fields(struct request *r, const struct head *h)
+{
+	bool has_connection = head_find(h, FIELD_CONNECTION) != NULL;
+	size_t room = r->limit_fields.n + 1;
+
+	for (unsigned i = 0; i < h->n_fields; i++)
+		room += h->fields[i].name.n + h->fields[i].value.n + 4;
+	char *memory = arena_alloc(&r->arena, room);
+	struct text t = { memory, 0, room, false };
+	if (memory == NULL)
+		return span_make(NULL, 0);
+	for (unsigned i = 0; i < h->n_fields; i++) {
+		const struct field *f = &h->fields[i];
+
+		if (field_response_fate(f->id) == FATE_PASS &&
+		    !(has_connection && head_connection_names(h, f->name)))
+			put_field(&t, f->name, f->value);
+	}
+	text_put(&t, r->limit_fields);
+	return text_span(&t);
+}

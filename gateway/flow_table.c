@@ -1,0 +1,8 @@
+#include "gateway/flow_table.h"
+
+#include "gateway/access/access.h"
+
+const struct flow flow_table[FLOW_COUNT] = {
+	[FLOW_PROXY] = { "proxy", { find_route, find_token, recall_verdict, verify_token,
+	    check_policy, limit_rate, forward } },
+};

@@ -1,0 +1,16 @@
+/*
+ * The flows: what the gateway can do with a request, step by step. The first file to open.
+ */
+#ifndef GATEWAY_FLOW_TABLE_H
+#define GATEWAY_FLOW_TABLE_H
+
+#include "gateway/request/step.h"
+
+enum flow_name {
+	FLOW_PROXY,
+	FLOW_COUNT,
+};
+
+extern const struct flow flow_table[FLOW_COUNT];
+
+#endif
