@@ -23,6 +23,18 @@ function chunkedEnd(buffer, start) {
   }
 }
 
+/** The data of a chunked body without its frames. */
+function unchunked(text) {
+  let data = '';
+  for (let at = 0; ;) {
+    const eol = text.indexOf('\r\n', at);
+    const size = parseInt(text.slice(at, eol), 16);
+    if (size === 0) return data;
+    data += text.slice(eol + 2, eol + 2 + size);
+    at = eol + 2 + size + 2;
+  }
+}
+
 /** Where the body of the answer ends, or -1 while it has not arrived, or Infinity: at the close. */
 function bodyEnd(answer, buffer, start, method) {
   const { status, headers } = answer;
@@ -56,6 +68,7 @@ export function answersIn(buffer, closed, methods = []) {
       end = buffer.length;
     }
     answer.body = buffer.toString('latin1', stop + 4, end);
+    if (/chunked/i.test(answer.headers['transfer-encoding'] ?? '') && answer.body) answer.body = unchunked(answer.body);
     answers.push(answer);
     if (answer.status >= 200) finals += 1;
     at = end;

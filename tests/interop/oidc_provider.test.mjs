@@ -30,7 +30,7 @@ function providerWith(...keys) {
   return new Provider(issuer, {
     clients: [{
       client_id: 'shop', client_secret: 'a-secret-of-the-shop', grant_types: ['client_credentials'],
-      redirect_uris: [], response_types: [],
+      redirect_uris: [], response_types: [], id_token_signed_response_alg: 'ES256',
     }],
     jwks: { keys: keys.map((key) => key.private) },
     scopes: ['orders:read'],
