@@ -13,8 +13,16 @@ const orders = [
   { id: 3, item: 'saucer', quantity: 6 },
 ];
 
-const IDENTITY = ['x-consumer-id', 'x-consumer-username', 'x-consumer-custom-id', 'x-credential-identifier',
-  'x-authenticated-scope', 'x-authenticated-userid', 'x-anonymous-consumer', 'x-request-id'];
+const IDENTITY = [
+  'x-consumer-id',
+  'x-consumer-username',
+  'x-consumer-custom-id',
+  'x-credential-identifier',
+  'x-authenticated-scope',
+  'x-authenticated-userid',
+  'x-anonymous-consumer',
+  'x-request-id',
+];
 
 function api() {
   const app = express();
@@ -47,13 +55,20 @@ module.exports = { api };
 if (require.main === module) {
   const port = Number(process.argv[2] ?? 3000);
   const server = api().listen(port, '127.0.0.1');
-  server.on('listening', () => console.log(`orders API on http://127.0.0.1:${server.address().port}`));
+  server.on('listening', () =>
+    console.log(`orders API on http://127.0.0.1:${server.address().port}`),
+  );
   server.on('error', (error) => {
     if (error.code !== 'EADDRINUSE') throw error;
-    console.error(`port ${port} is taken, so the orders API cannot start; choose another: API_PORT=3100 make run`);
+    console.error(
+      `port ${port} is taken, so the orders API cannot start; choose another: API_PORT=3100 make run`,
+    );
     process.exit(1);
   });
   for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.on(signal, () => { server.close(); server.closeAllConnections?.(); });
+    process.on(signal, () => {
+      server.close();
+      server.closeAllConnections?.();
+    });
   }
 }

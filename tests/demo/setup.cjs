@@ -16,14 +16,20 @@ function keyIn(folder) {
   const file = path.join(folder, 'private-key.pem');
   if (!fs.existsSync(file)) {
     const pair = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    fs.writeFileSync(file, pair.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    fs.writeFileSync(file, pair.privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+      mode: 0o600,
+    });
   }
   return crypto.createPrivateKey(fs.readFileSync(file));
 }
 
 function publicJwk(key) {
   const jwk = crypto.createPublicKey(key).export({ format: 'jwk' });
-  const kid = crypto.createHash('sha256').update(jwk.x + jwk.y).digest('base64url').slice(0, 12);
+  const kid = crypto
+    .createHash('sha256')
+    .update(jwk.x + jwk.y)
+    .digest('base64url')
+    .slice(0, 12);
   return { ...jwk, kid, alg: 'ES256', use: 'sig' };
 }
 
@@ -34,8 +40,15 @@ function token(key, kid, changes, header = {}) {
   const text = [
     encode({ alg: 'ES256', typ: 'at+jwt', kid, ...header }),
     encode({
-      iss: ISSUER, aud: 'orders-api', sub: 'alice', client_id: 'shop', scope: 'orders:read orders:write',
-      iat: now, exp: now + 8 * HOUR_S, jti: crypto.randomUUID(), ...changes,
+      iss: ISSUER,
+      aud: 'orders-api',
+      sub: 'alice',
+      client_id: 'shop',
+      scope: 'orders:read orders:write',
+      iat: now,
+      exp: now + 8 * HOUR_S,
+      jti: crypto.randomUUID(),
+      ...changes,
     }),
   ].join('.');
   const mark = crypto.sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
@@ -57,7 +70,11 @@ function tokens(key, kid) {
   };
 }
 
-const conf = (port, apiPort, adminPort) => `# The demo's conf, written by make run. etc/gatehouse.conf explains every directive.
+const conf = (
+  port,
+  apiPort,
+  adminPort,
+) => `# The demo's conf, written by make run. etc/gatehouse.conf explains every directive.
 workers = 2
 drain_timeout = 5
 listen "127.0.0.1:${port}" { }

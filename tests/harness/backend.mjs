@@ -10,7 +10,10 @@ const KEEP = 5_000;
 function sink(req, res) {
   const hash = createHash('sha256');
   let bytes = 0;
-  req.on('data', (part) => { hash.update(part); bytes += part.length; });
+  req.on('data', (part) => {
+    hash.update(part);
+    bytes += part.length;
+  });
   req.on('end', () => res.json({ bytes, sha256: hash.digest('hex') }));
 }
 
@@ -55,7 +58,12 @@ export async function backend() {
     const label = req.headers['x-test-class'];
     if (label !== undefined) api.by.set(label, (api.by.get(label) ?? 0) + 1);
     if (api.seen.length < KEEP) {
-      api.seen.push({ method: req.method, url: req.url, headers: req.headers, rawHeaders: req.rawHeaders });
+      api.seen.push({
+        method: req.method,
+        url: req.url,
+        headers: req.headers,
+        rawHeaders: req.rawHeaders,
+      });
     }
     next();
   });
@@ -68,23 +76,35 @@ export async function backend() {
     api.holding -= 1;
     res.json({ held: true });
   });
-  app.all('/status/:code', (req, res) => { res.status(Number(req.params.code)).end(); });
+  app.all('/status/:code', (req, res) => {
+    res.status(Number(req.params.code)).end();
+  });
   app.use(echo);
 
   const server = app.listen(0, '127.0.0.1');
   server.keepAliveTimeout = 120_000;
   let connected = 0;
-  server.on('connection', () => { connected += 1; });
+  server.on('connection', () => {
+    connected += 1;
+  });
   await once(server, 'listening');
   api.port = server.address().port;
   api.url = `http://127.0.0.1:${api.port}`;
   Object.defineProperty(api, 'connected', { get: () => connected });
-  api.release = () => { hold.open(); hold = gate(); };
-  api.forget = () => { api.hits = 0; api.seen.length = 0; api.by.clear(); };
-  api.stop = () => new Promise((done) => {
-    api.release();
-    server.close(done);
-    server.closeAllConnections();
-  });
+  api.release = () => {
+    hold.open();
+    hold = gate();
+  };
+  api.forget = () => {
+    api.hits = 0;
+    api.seen.length = 0;
+    api.by.clear();
+  };
+  api.stop = () =>
+    new Promise((done) => {
+      api.release();
+      server.close(done);
+      server.closeAllConnections();
+    });
   return api;
 }

@@ -9,7 +9,8 @@ const lines = (...all) => `${all.join(EOL)}${EOL}${EOL}`;
 
 /** A good GET but for the lines put in after Host. */
 const get = (T, ...more) => lines('GET /orders HTTP/1.1', 'Host: a', T, ...more);
-const post = (T, body, ...more) => `${lines('POST /orders HTTP/1.1', 'Host: a', T, ...more)}${body}`;
+const post = (T, body, ...more) =>
+  `${lines('POST /orders HTTP/1.1', 'Host: a', T, ...more)}${body}`;
 const line = (T, first) => lines(first, 'Host: a', T);
 const host = (T, ...hosts) => lines('GET /orders HTTP/1.1', ...hosts, T);
 
@@ -19,7 +20,12 @@ const lineEnds = (T) => ({
   'LF after a field': `GET /orders HTTP/1.1\r\nHost: a\n${T}\r\n\r\n`,
   'LF as the last empty line': `GET /orders HTTP/1.1\r\nHost: a\r\n${T}\r\n\n`,
   'CR as the end of a field': get(T, 'X: a\rY: b'),
-  'CR that hides Transfer-Encoding': post(T, '0\r\n\r\n', 'X:\rTransfer-Encoding: chunked', 'Content-Length: 5'),
+  'CR that hides Transfer-Encoding': post(
+    T,
+    '0\r\n\r\n',
+    'X:\rTransfer-Encoding: chunked',
+    'Content-Length: 5',
+  ),
   'CR CR LF': `GET /orders HTTP/1.1\r\nHost: a\r\r\n${T}\r\n\r\n`,
   'CR and a letter as the last empty line': `GET /orders HTTP/1.1\r\nHost: a\r\n${T}\r\n\rX\r\n\r\n`,
   'CR in the target': line(T, 'GET /ord\rers HTTP/1.1'),
@@ -40,7 +46,11 @@ const folds = (T) => ({
   'a space before the colon': get(T, 'X : a'),
   'a tab before the colon': get(T, 'X\t: a'),
   'a space before the colon of Content-Length': post(T, 'hello', 'Content-Length : 5'),
-  'a space before the colon of Transfer-Encoding': post(T, '0\r\n\r\n', 'Transfer-Encoding : chunked'),
+  'a space before the colon of Transfer-Encoding': post(
+    T,
+    '0\r\n\r\n',
+    'Transfer-Encoding : chunked',
+  ),
   'a space before the colon of Host': lines('GET /orders HTTP/1.1', 'Host : a', T),
 });
 
@@ -82,7 +92,10 @@ const requestLines = (T) => ({
   'RTSP/1.0': [line(T, 'GET /orders RTSP/1.0'), VERSION],
   'letters after the version': [line(T, 'GET /orders HTTP/1.1x'), VERSION],
   'the preface of HTTP/2': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400, 405, 501, 505]],
-  'a TLS hello': [`\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${'\xaa'.repeat(32)}\r\n\r\n`, [400, 501]],
+  'a TLS hello': [
+    `\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${'\xaa'.repeat(32)}\r\n\r\n`,
+    [400, 501],
+  ],
   'a target without a slash': line(T, 'GET orders HTTP/1.1'),
   'an asterisk for GET': line(T, 'GET * HTTP/1.1'),
   'a fragment in the target': line(T, 'GET /orders#top HTTP/1.1'),
@@ -92,10 +105,30 @@ const requestLines = (T) => ({
   'DEL in the target': line(T, 'GET /ord\x7fers HTTP/1.1'),
 });
 
-const METHODS = { get: [400, 501], Get: [400, 501], GETX: [400, 501], 'G\x01T': [400, 501], TRACE: 405, CONNECT: [400, 405],
-  PROPFIND: 501, 'M-SEARCH': 501, DESCRIBE: 501, SETUP: 501, PLAY: 501, SOURCE: 501, LINK: 501, QUERY: 501, FOO: 501 };
-const methods = (T) => Object.fromEntries(Object.entries(METHODS).map(([method, status]) =>
-  [`the method ${JSON.stringify(method)}`, [line(T, `${method} /orders HTTP/1.1`), status]]));
+const METHODS = {
+  get: [400, 501],
+  Get: [400, 501],
+  GETX: [400, 501],
+  'G\x01T': [400, 501],
+  TRACE: 405,
+  CONNECT: [400, 405],
+  PROPFIND: 501,
+  'M-SEARCH': 501,
+  DESCRIBE: 501,
+  SETUP: 501,
+  PLAY: 501,
+  SOURCE: 501,
+  LINK: 501,
+  QUERY: 501,
+  FOO: 501,
+};
+const methods = (T) =>
+  Object.fromEntries(
+    Object.entries(METHODS).map(([method, status]) => [
+      `the method ${JSON.stringify(method)}`,
+      [line(T, `${method} /orders HTTP/1.1`), status],
+    ]),
+  );
 
 const hosts = (T) => ({
   'no Host': lines('GET /orders HTTP/1.1', T),
@@ -115,34 +148,103 @@ const hosts = (T) => ({
   'a bracket left open in Host': host(T, 'Host: [::1'),
   'a backslash in Host': host(T, 'Host: a\\b'),
   'an absolute target unlike Host': host(T, 'Host: b').replace('GET /', 'GET http://a/'),
-  'an absolute target with a port unlike Host': host(T, 'Host: a:1').replace('GET /', 'GET http://a:2/'),
-  'an absolute target with user information': host(T, 'Host: a').replace('GET /', 'GET http://u@a/'),
+  'an absolute target with a port unlike Host': host(T, 'Host: a:1').replace(
+    'GET /',
+    'GET http://a:2/',
+  ),
+  'an absolute target with user information': host(T, 'Host: a').replace(
+    'GET /',
+    'GET http://u@a/',
+  ),
   'an absolute target without a host': host(T, 'Host: a').replace('GET /', 'GET http:///'),
   'an absolute target of another scheme': host(T, 'Host: a').replace('GET /', 'GET ftp://a/'),
   'an absolute target and no Host': lines('GET http://a/orders HTTP/1.1', T),
 });
 
-const LENGTHS = ['+5', '-5', '5 6', '5,5', '5, 5', '0x5', '', '05', '5.0', '5;', '1e1', 'five', '5\x0b',
-  '18446744073709551616', '18446744073709551621', '99999999999999999999999', '9223372036854775808'];
-const CODINGS = ['gzip', 'identity', 'xchunked', 'chunkedx', 'chunked, chunked', 'chunked,gzip', 'gzip, chunked',
-  ',chunked', 'chunked,', '"chunked"', 'chunked;q=1', 'chunked\x0b', '\x0bchunked', '', 'chunk', 'chunked chunked', "'chunked'"];
+const LENGTHS = [
+  '+5',
+  '-5',
+  '5 6',
+  '5,5',
+  '5, 5',
+  '0x5',
+  '',
+  '05',
+  '5.0',
+  '5;',
+  '1e1',
+  'five',
+  '5\x0b',
+  '18446744073709551616',
+  '18446744073709551621',
+  '99999999999999999999999',
+  '9223372036854775808',
+];
+const CODINGS = [
+  'gzip',
+  'identity',
+  'xchunked',
+  'chunkedx',
+  'chunked, chunked',
+  'chunked,gzip',
+  'gzip, chunked',
+  ',chunked',
+  'chunked,',
+  '"chunked"',
+  'chunked;q=1',
+  'chunked\x0b',
+  '\x0bchunked',
+  '',
+  'chunk',
+  'chunked chunked',
+  "'chunked'",
+];
 const framing = (T) => ({
-  'Content-Length and Transfer-Encoding': post(T, '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n', 'Content-Length: 5', 'Transfer-Encoding: chunked'),
-  'Transfer-Encoding and Content-Length': post(T, '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n', 'Transfer-Encoding: chunked', 'Content-Length: 5'),
+  'Content-Length and Transfer-Encoding': post(
+    T,
+    '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n',
+    'Content-Length: 5',
+    'Transfer-Encoding: chunked',
+  ),
+  'Transfer-Encoding and Content-Length': post(
+    T,
+    '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n',
+    'Transfer-Encoding: chunked',
+    'Content-Length: 5',
+  ),
   'two unequal lengths': post(T, 'hello', 'Content-Length: 5', 'Content-Length: 6'),
   'two equal lengths': post(T, 'hello', 'Content-Length: 5', 'Content-Length: 5'),
   'two codings': post(T, '0\r\n\r\n', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'),
-  'two codings, the second unknown': post(T, '0\r\n\r\n', 'Transfer-Encoding: chunked', 'Transfer-Encoding: x'),
-  'a coding in HTTP/1.0': post(T, '0\r\n\r\n', 'Transfer-Encoding: chunked').replace('HTTP/1.1', 'HTTP/1.0'),
-  ...Object.fromEntries(LENGTHS.map((length) =>
-    [`Content-Length ${JSON.stringify(length)}`, post(T, 'hello', `Content-Length: ${length}`)])),
-  ...Object.fromEntries(CODINGS.map((coding) =>
-    [`Transfer-Encoding ${JSON.stringify(coding)}`, [post(T, '0\r\n\r\n', `Transfer-Encoding: ${coding}`), [400, 501]]])),
+  'two codings, the second unknown': post(
+    T,
+    '0\r\n\r\n',
+    'Transfer-Encoding: chunked',
+    'Transfer-Encoding: x',
+  ),
+  'a coding in HTTP/1.0': post(T, '0\r\n\r\n', 'Transfer-Encoding: chunked').replace(
+    'HTTP/1.1',
+    'HTTP/1.0',
+  ),
+  ...Object.fromEntries(
+    LENGTHS.map((length) => [
+      `Content-Length ${JSON.stringify(length)}`,
+      post(T, 'hello', `Content-Length: ${length}`),
+    ]),
+  ),
+  ...Object.fromEntries(
+    CODINGS.map((coding) => [
+      `Transfer-Encoding ${JSON.stringify(coding)}`,
+      [post(T, '0\r\n\r\n', `Transfer-Encoding: ${coding}`), [400, 501]],
+    ]),
+  ),
 });
 
 const sizes = (T) => ({
   '101 fields': [get(T, ...Array.from({ length: 99 }, (_, i) => `X-${i}: a`)), 431],
-  'a head over 16 KiB': [get(T, ...Array.from({ length: 20 }, (_, i) => `X-${i}: ${'a'.repeat(1000)}`)), 431],
+  'a head over 16 KiB': [
+    get(T, ...Array.from({ length: 20 }, (_, i) => `X-${i}: ${'a'.repeat(1000)}`)),
+    431,
+  ],
   'a field over 16 KiB': [get(T, `X: ${'a'.repeat(17_000)}`), 431],
   'a name over 16 KiB': [get(T, `${'X'.repeat(17_000)}: a`), 431],
   'a target over 8 KiB': [line(T, `GET /${'a'.repeat(8_200)} HTTP/1.1`), 414],
@@ -152,10 +254,12 @@ const sizes = (T) => ({
 export function badHeads(token) {
   const T = `Authorization: Bearer ${token}`;
   const groups = [lineEnds, folds, fields, requestLines, methods, hosts, framing, sizes];
-  return groups.flatMap((group) => Object.entries(group(T)).map(([name, value]) => {
-    const [bytes, statuses = 400] = Array.isArray(value) ? value : [value];
-    return [name, bytes, [].concat(statuses)];
-  }));
+  return groups.flatMap((group) =>
+    Object.entries(group(T)).map(([name, value]) => {
+      const [bytes, statuses = 400] = Array.isArray(value) ? value : [value];
+      return [name, bytes, [].concat(statuses)];
+    }),
+  );
 }
 
 const BODIES = {
@@ -189,7 +293,12 @@ const BODIES = {
 
 /** Chunked bodies that are none, as [name, bytes]. */
 export function badBodies(token) {
-  const top = lines('POST /orders HTTP/1.1', 'Host: a', `Authorization: Bearer ${token}`, 'Transfer-Encoding: chunked');
+  const top = lines(
+    'POST /orders HTTP/1.1',
+    'Host: a',
+    `Authorization: Bearer ${token}`,
+    'Transfer-Encoding: chunked',
+  );
   return Object.entries(BODIES).map(([name, body]) => [name, `${top}${body}`]);
 }
 
@@ -200,11 +309,17 @@ const SKIP = new Set([0x09, 0x20]);
  * odd byte in each place where some parser has once overlooked it.
  */
 export function misspeltCodings() {
-  const places = [(c) => `Transfer-Encoding${c}: chunked`, (c) => `Transfer-Encoding:${c}chunked`,
-    (c) => `${c}Transfer-Encoding: chunked`, (c) => `Transfer-Encoding: chunked${c}`,
-    (c) => `Transfer-Encoding: ${c}chunked`, (c) => `X: y${c}Transfer-Encoding: chunked`,
-    (c) => `X: y\r${c}Transfer-Encoding: chunked`];
+  const places = [
+    (c) => `Transfer-Encoding${c}: chunked`,
+    (c) => `Transfer-Encoding:${c}chunked`,
+    (c) => `${c}Transfer-Encoding: chunked`,
+    (c) => `Transfer-Encoding: chunked${c}`,
+    (c) => `Transfer-Encoding: ${c}chunked`,
+    (c) => `X: y${c}Transfer-Encoding: chunked`,
+    (c) => `X: y\r${c}Transfer-Encoding: chunked`,
+  ];
   const bytes = Array.from({ length: 256 }, (_, code) => code).filter((code) => !SKIP.has(code));
-  return places.flatMap((place, i) => bytes.map((code) =>
-    [`place ${i}, byte ${code}`, place(String.fromCharCode(code))]));
+  return places.flatMap((place, i) =>
+    bytes.map((code) => [`place ${i}, byte ${code}`, place(String.fromCharCode(code))]),
+  );
 }

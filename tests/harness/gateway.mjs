@@ -10,21 +10,39 @@ import { join, resolve } from 'node:path';
 import { get } from './http.mjs';
 import { Lines, until } from './wait.mjs';
 
-export const BINARY = resolve(process.env.GATEHOUSE_BIN
-  ?? new URL('../../build/gatehouse', import.meta.url).pathname);
+export const BINARY = resolve(
+  process.env.GATEHOUSE_BIN ?? new URL('../../build/gatehouse', import.meta.url).pathname,
+);
 
 export const ISSUER = 'https://id.test';
 export const AUDIENCE = 'orders-api';
 
 const running = new Set();
-process.on('exit', () => running.forEach((pid) => { try { process.kill(pid, 'SIGKILL'); } catch { /* gone */ } }));
+process.on('exit', () =>
+  running.forEach((pid) => {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      /* gone */
+    }
+  }),
+);
 
 /**
  * A whole conf from its parts: `servers` of the one upstream, then lines to add at the top, to the
  * issuer, the upstream or the one route, and further sections at the end.
  */
-export function conf({ servers, workers = 2, accessLog = '-', top = '',
-  keys = 'jwks_file = "jwks.json"', issuer = '', upstream = '', route = '', more = '' }) {
+export function conf({
+  servers,
+  workers = 2,
+  accessLog = '-',
+  top = '',
+  keys = 'jwks_file = "jwks.json"',
+  issuer = '',
+  upstream = '',
+  route = '',
+  more = '',
+}) {
   const list = servers.map((server) => `"${server}"`).join(', ');
   return `listen "127.0.0.1:0" { }
 admin "127.0.0.1:0" { }
@@ -150,7 +168,11 @@ class Gateway {
   async stop() {
     for (const pid of running) {
       if (pid !== this.pid && !this.heirs?.includes(pid)) continue;
-      try { process.kill(pid, 'SIGINT'); } catch { /* it has ended by itself */ }
+      try {
+        process.kill(pid, 'SIGINT');
+      } catch {
+        /* it has ended by itself */
+      }
     }
     const stubborn = setTimeout(() => this.child.kill('SIGKILL'), 5_000);
     await this.ended;
@@ -167,8 +189,9 @@ class Gateway {
 }
 
 async function title(pid) {
-  const parts = await Promise.all(['cmdline', 'comm'].map((name) =>
-    readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')));
+  const parts = await Promise.all(
+    ['cmdline', 'comm'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
+  );
   return parts.join(' ');
 }
 
@@ -187,7 +210,10 @@ async function folderWith(text, files) {
   await chmod(folder, 0o755);
   await writeFile(join(folder, 'gatehouse.conf'), text);
   for (const [name, content] of Object.entries(files)) {
-    await writeFile(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+    await writeFile(
+      join(folder, name),
+      typeof content === 'string' ? content : JSON.stringify(content),
+    );
   }
   return folder;
 }
@@ -196,11 +222,17 @@ async function folderWith(text, files) {
  * Starts a gateway on the conf's text. `files` are put beside it; `before` is a command to run it
  * under (as prlimit); `expect: 'failure'` gives back how it ended instead of waiting until it is ready.
  */
-export async function gateway(text, { files = {}, before = [], args = [], env = {}, expect = 'ready' } = {}) {
+export async function gateway(
+  text,
+  { files = {}, before = [], args = [], env = {}, expect = 'ready' } = {},
+) {
   const folder = await folderWith(text, files);
   const [command, ...rest] = [...before, BINARY, '-c', join(folder, 'gatehouse.conf'), ...args];
-  const child = spawn(command, rest,
-    { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, rest, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const gw = new Gateway(child, folder);
   running.add(child.pid);
   if (expect === 'failure') return gw;
@@ -225,5 +257,8 @@ export async function command(args, { files = {}, conf: text } = {}) {
 
 /** Waits until the gateway takes requests through `path` without a server error. */
 export function serving(gw, path, headers) {
-  return until(async () => (await get(`${gw.url}${path}`, { headers })).status < 500, `${path} to be served`);
+  return until(
+    async () => (await get(`${gw.url}${path}`, { headers })).status < 500,
+    `${path} to be served`,
+  );
 }

@@ -30,7 +30,9 @@ export async function read(response) {
     headers: response.headers,
     rawHeaders: response.rawHeaders,
     body,
-    get json() { return JSON.parse(body); },
+    get json() {
+      return JSON.parse(body);
+    },
   };
 }
 

@@ -5,7 +5,10 @@ import http from 'node:http';
 
 const answers = {
   good: (res, keys) => res.setHeader('content-type', 'application/json').end(JSON.stringify(keys)),
-  error: (res) => { res.statusCode = 500; res.end('no'); },
+  error: (res) => {
+    res.statusCode = 500;
+    res.end('no');
+  },
   garbage: (res) => res.setHeader('content-type', 'text/html').end('<html>sign in first</html>'),
   truncated: (res, keys) => {
     res.setHeader('content-length', 100_000);
@@ -34,7 +37,11 @@ export async function jwksServer(keys, { mode = 'good', port = 0 } = {}) {
     await once(server, 'listening');
     state.port = server.address().port;
   };
-  state.pause = () => new Promise((done) => { server.close(done); server.closeAllConnections(); });
+  state.pause = () =>
+    new Promise((done) => {
+      server.close(done);
+      server.closeAllConnections();
+    });
   state.resume = () => listen(state.port);
   state.stop = () => (server.listening ? state.pause() : Promise.resolve());
   await listen(port);

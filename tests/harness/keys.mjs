@@ -1,11 +1,32 @@
 // Keys, true tokens minted with jose, and false ones put together by hand.
 
-import { createHmac, createPrivateKey, constants, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
+import {
+  createHmac,
+  createPrivateKey,
+  constants,
+  generateKeyPairSync,
+  randomBytes,
+  randomUUID,
+  sign,
+} from 'node:crypto';
 import { SignJWT, importJWK } from 'jose';
 import { AUDIENCE, ISSUER } from './gateway.mjs';
 
-export const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512',
-  'ES256', 'ES384', 'ES512', 'EdDSA', 'HS256', 'HS384', 'HS512'];
+export const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'HS256',
+  'HS384',
+  'HS512',
+];
 
 const CURVES = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' };
 
@@ -59,19 +80,26 @@ export async function mint(key, changes, header = {}) {
     .sign(await importJWK(key.private, key.alg));
 }
 
-export const b64 = (value) => Buffer.from(
-  typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value)).toString('base64url');
+export const b64 = (value) =>
+  Buffer.from(
+    typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value),
+  ).toString('base64url');
 
 /** The signature bytes of `alg` over `text`, by node:crypto, with no opinion on what is signed. */
 export function signature(alg, jwk, text) {
   const hash = `sha${alg.slice(2)}`;
-  if (alg.startsWith('HS')) return createHmac(hash, Buffer.from(jwk.k, 'base64url')).update(text).digest();
+  if (alg.startsWith('HS'))
+    return createHmac(hash, Buffer.from(jwk.k, 'base64url')).update(text).digest();
   const key = createPrivateKey({ key: jwk, format: 'jwk' });
   if (alg === 'EdDSA') return sign(null, Buffer.from(text), key);
-  if (alg.startsWith('ES')) return sign(hash, Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
+  if (alg.startsWith('ES'))
+    return sign(hash, Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
   if (alg.startsWith('PS')) {
-    return sign(hash, Buffer.from(text),
-      { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST });
+    return sign(hash, Buffer.from(text), {
+      key,
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+    });
   }
   return sign(hash, Buffer.from(text), key);
 }
@@ -80,8 +108,12 @@ export function signature(alg, jwk, text) {
  * A truly signed token over any header and any content, as objects or as the very text: what only
  * a careless or hostile issuer would sign.
  */
-export function forge(key, { header = {}, payload = claims(), alg = key.alg, signer = key.private } = {}) {
-  const top = typeof header === 'string' ? header : { alg: key.alg, typ: 'at+jwt', kid: key.kid, ...header };
+export function forge(
+  key,
+  { header = {}, payload = claims(), alg = key.alg, signer = key.private } = {},
+) {
+  const top =
+    typeof header === 'string' ? header : { alg: key.alg, typ: 'at+jwt', kid: key.kid, ...header };
   const text = `${b64(top)}.${b64(payload)}`;
   return `${text}.${signature(alg, signer, text).toString('base64url')}`;
 }

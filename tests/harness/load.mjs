@@ -45,7 +45,7 @@ export async function steady(url, kinds, { perSecond, total, sockets = 32 }) {
   const under = [];
   const start = performance.now();
   for (let sent = 0; sent < total;) {
-    const due = Math.min(total, Math.ceil((performance.now() - start) / 1000 * perSecond));
+    const due = Math.min(total, Math.ceil(((performance.now() - start) / 1000) * perSecond));
     for (; sent < due; sent += 1) under.push(one(tally, url, kinds[sent % kinds.length], agent));
     await new Promise((resume) => setTimeout(resume, 5));
   }

@@ -68,7 +68,8 @@ export function answersIn(buffer, closed, methods = []) {
       end = buffer.length;
     }
     answer.body = buffer.toString('latin1', stop + 4, end);
-    if (/chunked/i.test(answer.headers['transfer-encoding'] ?? '') && answer.body) answer.body = unchunked(answer.body);
+    if (/chunked/i.test(answer.headers['transfer-encoding'] ?? '') && answer.body)
+      answer.body = unchunked(answer.body);
     answers.push(answer);
     if (answer.status >= 200) finals += 1;
     at = end;
@@ -85,9 +86,15 @@ class RawClient {
     this.ended = false;
     this.reset = false;
     socket.on('data', (part) => this.#parts.push(part));
-    socket.on('end', () => { this.ended = true; });
-    socket.on('close', () => { this.closed = true; });
-    socket.on('error', () => { this.reset = true; });
+    socket.on('end', () => {
+      this.ended = true;
+    });
+    socket.on('close', () => {
+      this.closed = true;
+    });
+    socket.on('error', () => {
+      this.reset = true;
+    });
   }
 
   get bytes() {
@@ -110,10 +117,14 @@ class RawClient {
 
   /** Waits until `count` final answers are complete or the connection is over. */
   async answers(count, methods) {
-    const complete = () => answersIn(this.bytes, this.ended || this.closed, methods).answers
-      .filter((answer) => answer.status >= 200);
-    await this.#event(() => this.ended || this.closed || complete().length >= count,
-      `${count} answers; so far: ${JSON.stringify(this.bytes.toString('latin1').slice(0, 400))}`);
+    const complete = () =>
+      answersIn(this.bytes, this.ended || this.closed, methods).answers.filter(
+        (answer) => answer.status >= 200,
+      );
+    await this.#event(
+      () => this.ended || this.closed || complete().length >= count,
+      `${count} answers; so far: ${JSON.stringify(this.bytes.toString('latin1').slice(0, 400))}`,
+    );
     return complete();
   }
 
@@ -137,8 +148,13 @@ class RawClient {
         names.forEach((name) => socket.off(name, check));
         end(value);
       };
-      const check = () => { if (isTrue()) settle(resolve); };
-      const timer = setTimeout(() => settle(reject, new Error(`waited in vain for ${what}`)), DEADLINE_MS);
+      const check = () => {
+        if (isTrue()) settle(resolve);
+      };
+      const timer = setTimeout(
+        () => settle(reject, new Error(`waited in vain for ${what}`)),
+        DEADLINE_MS,
+      );
       names.forEach((name) => socket.on(name, check));
     });
   }
@@ -165,7 +181,11 @@ export async function connect(port) {
  * `pieces: 'bytes'` sends them one by one. It waits for `count` final answers, and with
  * `close: true` for the gateway to close the connection as well.
  */
-export async function rawRequest(port, bytes, { pieces = 'whole', count = 1, close = false, methods } = {}) {
+export async function rawRequest(
+  port,
+  bytes,
+  { pieces = 'whole', count = 1, close = false, methods } = {},
+) {
   const client = await connect(port);
   try {
     if (pieces === 'bytes') await client.dribble(bytes);
@@ -204,12 +224,17 @@ export async function rawBackend(script, { end = false } = {}) {
         text = text.slice(stop + 4);
         heads.push(request);
         if (typeof script === 'function') script(socket, request, heads.length);
-        else socket.write(bytesOf(script), () => { if (end) socket.end(); });
+        else
+          socket.write(bytesOf(script), () => {
+            if (end) socket.end();
+          });
       }
     });
   });
   let connected = 0;
-  server.on('connection', () => { connected += 1; });
+  server.on('connection', () => {
+    connected += 1;
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
@@ -217,8 +242,16 @@ export async function rawBackend(script, { end = false } = {}) {
     port,
     url: `http://127.0.0.1:${port}`,
     heads,
-    get connected() { return connected; },
-    get open() { return sockets.size; },
-    stop: () => new Promise((done) => { sockets.forEach((socket) => socket.destroy()); server.close(done); }),
+    get connected() {
+      return connected;
+    },
+    get open() {
+      return sockets.size;
+    },
+    stop: () =>
+      new Promise((done) => {
+        sockets.forEach((socket) => socket.destroy());
+        server.close(done);
+      }),
   };
 }

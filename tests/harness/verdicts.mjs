@@ -45,18 +45,25 @@ export async function tokenGate({ weakKeys = [], more = '' } = {}) {
   const wide = keysFor(ALGORITHMS);
   const other = newKey('RS256');
   const all = ALGORITHMS.map((alg) => `"${alg}"`).join(', ');
-  const gw = await gateway(conf({
-    servers: [api.url],
-    more: [issuer('wide', WIDE, `algorithms = {${all}}`), issuer('other', OTHER),
-      issuer('weak', WEAK, `algorithms = {${all}}`), more].join('\n'),
-  }), {
-    files: {
-      'jwks.json': jwksOf(...Object.values(keys)),
-      'wide.json': jwksOf(...Object.values(wide)),
-      'other.json': jwksOf(other),
-      'weak.json': { keys: weakKeys },
+  const gw = await gateway(
+    conf({
+      servers: [api.url],
+      more: [
+        issuer('wide', WIDE, `algorithms = {${all}}`),
+        issuer('other', OTHER),
+        issuer('weak', WEAK, `algorithms = {${all}}`),
+        more,
+      ].join('\n'),
+    }),
+    {
+      files: {
+        'jwks.json': jwksOf(...Object.values(keys)),
+        'wide.json': jwksOf(...Object.values(wide)),
+        'other.json': jwksOf(other),
+        'weak.json': { keys: weakKeys },
+      },
     },
-  });
+  );
 
   const ask = (token, path = '/orders') => get(`${gw.url}${path}`, { token });
   return {

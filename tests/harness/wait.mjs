@@ -17,7 +17,9 @@ export async function until(probe, what, deadlineMs = DEADLINE_MS) {
 /** A promise with its handles outside, for "hold this until I say so". */
 export function gate() {
   let open;
-  const opened = new Promise((resolve) => { open = resolve; });
+  const opened = new Promise((resolve) => {
+    open = resolve;
+  });
   return { opened, open };
 }
 
@@ -55,10 +57,19 @@ export class Lines {
         this.#waiters.delete(waiter);
         settle(value);
       };
-      const waiter = (line) => { if (accepts(line)) done(resolve, line); };
-      const timer = setTimeout(() => done(reject,
-        new Error(`no line with ${what} within ${deadlineMs} ms; the log says:\n${this.text()}`)),
-      deadlineMs);
+      const waiter = (line) => {
+        if (accepts(line)) done(resolve, line);
+      };
+      const timer = setTimeout(
+        () =>
+          done(
+            reject,
+            new Error(
+              `no line with ${what} within ${deadlineMs} ms; the log says:\n${this.text()}`,
+            ),
+          ),
+        deadlineMs,
+      );
       this.#waiters.add(waiter);
     });
   }

@@ -20,26 +20,38 @@ let gw;
 
 async function keyFor(alg) {
   const pair = alg.startsWith('HS')
-    ? await generateSecret(alg, { extractable: true }).then((secret) => ({ privateKey: secret, publicKey: secret }))
+    ? await generateSecret(alg, { extractable: true }).then((secret) => ({
+        privateKey: secret,
+        publicKey: secret,
+      }))
     : await generateKeyPair(alg, { extractable: true });
   signers.set(alg, pair.privateKey);
-  return { ...await exportJWK(pair.publicKey), alg, kid: `key-${alg}`, use: 'sig' };
+  return { ...(await exportJWK(pair.publicKey)), alg, kid: `key-${alg}`, use: 'sig' };
 }
 
-const token = (alg, change = (jwt) => jwt) => change(new SignJWT({ client_id: 'shop', scope: 'orders:read' })
-  .setProtectedHeader({ alg, typ: 'at+jwt', kid: `key-${alg}` })
-  .setIssuer(ISSUER).setAudience(AUDIENCE).setSubject('alice').setIssuedAt().setExpirationTime('5m').setJti('1'))
-  .sign(signers.get(alg));
+const token = (alg, change = (jwt) => jwt) =>
+  change(
+    new SignJWT({ client_id: 'shop', scope: 'orders:read' })
+      .setProtectedHeader({ alg, typ: 'at+jwt', kid: `key-${alg}` })
+      .setIssuer(ISSUER)
+      .setAudience(AUDIENCE)
+      .setSubject('alice')
+      .setIssuedAt()
+      .setExpirationTime('5m')
+      .setJti('1'),
+  ).sign(signers.get(alg));
 
 before(async () => {
   server = api().listen(0, '127.0.0.1');
   await once(server, 'listening');
   jwks = await jwksServer({ keys: await Promise.all(ALGORITHMS.map(keyFor)) });
-  gw = await gateway(conf({
-    servers: [`http://127.0.0.1:${server.address().port}`],
-    keys: `jwks_uri = "${jwks.url}"`,
-    issuer: `algorithms = {${ALGORITHMS.map((alg) => `"${alg}"`).join(', ')}}`,
-  }));
+  gw = await gateway(
+    conf({
+      servers: [`http://127.0.0.1:${server.address().port}`],
+      keys: `jwks_uri = "${jwks.url}"`,
+      issuer: `algorithms = {${ALGORITHMS.map((alg) => `"${alg}"`).join(', ')}}`,
+    }),
+  );
 });
 after(async () => {
   await gw.stop();
@@ -76,7 +88,11 @@ for (const alg of ALGORITHMS) {
 test('the API can be written to, and its own errors come through', async () => {
   const good = await token('ES256');
   const headers = { 'content-type': 'application/json' };
-  const made = await post(`${gw.url}/orders`, { token: good, headers, body: JSON.stringify({ item: 'plate', quantity: 2 }) });
+  const made = await post(`${gw.url}/orders`, {
+    token: good,
+    headers,
+    body: JSON.stringify({ item: 'plate', quantity: 2 }),
+  });
   assert.equal(made.status, 201);
   assert.equal((await get(`${gw.url}/orders/${made.json.id}`, { token: good })).json.item, 'plate');
   assert.equal((await get(`${gw.url}/orders/999`, { token: good })).status, 404);

@@ -18,25 +18,52 @@ const SCRIPT = new URL('../demo/run.sh', import.meta.url).pathname;
 const run = promisify(execFile);
 
 async function demo(t, changes = {}) {
-  const folder = changes.folder ?? await mkdtemp(join(tmpdir(), 'gatehouse-demo-'));
+  const folder = changes.folder ?? (await mkdtemp(join(tmpdir(), 'gatehouse-demo-')));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  const ports = { PORT: await freePort(), API_PORT: await freePort(), ADMIN_PORT: await freePort(), ...changes.ports };
+  const ports = {
+    PORT: await freePort(),
+    API_PORT: await freePort(),
+    ADMIN_PORT: await freePort(),
+    ...changes.ports,
+  };
   const child = spawn('bash', [SCRIPT], {
-    env: { ...process.env, ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
-      GATEHOUSE_BIN: BINARY, DEMO_DIR: folder },
+    env: {
+      ...process.env,
+      ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
+      GATEHOUSE_BIN: BINARY,
+      DEMO_DIR: folder,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  t.after(() => { try { process.kill(-child.pid, 'SIGKILL'); } catch { /* it has ended */ } });
+  t.after(() => {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      /* it has ended */
+    }
+  });
   const ended = new Promise((done) => child.on('exit', (code, signal) => done({ code, signal })));
-  return { child, ended, folder, ports, out: new Lines(child.stdout), err: new Lines(child.stderr) };
+  return {
+    child,
+    ended,
+    folder,
+    ports,
+    out: new Lines(child.stdout),
+    err: new Lines(child.stderr),
+  };
 }
 
 const ready = (one) => one.out.find((line) => line.includes('Ctrl-C'), 'Ctrl-C');
-const isFree = (port) => get(`http://127.0.0.1:${port}/`).then(() => false, () => true);
+const isFree = (port) =>
+  get(`http://127.0.0.1:${port}/`).then(
+    () => false,
+    () => true,
+  );
 
 async function allGone({ ports, child }) {
-  for (const port of Object.values(ports)) assert.ok(await isFree(port), `port ${port} is still open`);
+  for (const port of Object.values(ports))
+    assert.ok(await isFree(port), `port ${port} is still open`);
   await assert.rejects(async () => process.kill(-child.pid, 0), 'a process stayed');
 }
 
@@ -52,7 +79,10 @@ test('each printed curl line gets the answer that stands beside it', async (t) =
     const reason = wanted.match(/40[13]: .*?(expired|signature|audience|algorithm|alg|no token)/);
     if (reason) assert.match(stdout, new RegExp(reason[1].replace('no token', 'no bearer token')));
   }
-  assert.ok(one.out.all.some((line) => /^\s+GOOD=ey/.test(line)), 'the tokens are printed');
+  assert.ok(
+    one.out.all.some((line) => /^\s+GOOD=ey/.test(line)),
+    'the tokens are printed',
+  );
   one.child.kill('SIGTERM');
   assert.equal((await one.ended).code, 0);
 });
@@ -81,6 +111,7 @@ for (const name of ['PORT', 'API_PORT', 'ADMIN_PORT']) {
     const one = await demo(t, { ports: { [name]: port } });
     assert.equal((await one.ended).code, 1);
     assert.match(one.err.text(), new RegExp(`port ${port} is taken.*${name}=`));
-    for (const [other, number] of Object.entries(one.ports)) if (other !== name) assert.ok(await isFree(number));
+    for (const [other, number] of Object.entries(one.ports))
+      if (other !== name) assert.ok(await isFree(number));
   });
 }

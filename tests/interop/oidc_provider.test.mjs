@@ -28,10 +28,16 @@ let fetches = 0;
 /** The provider with these keys; it signs with the first of them. */
 function providerWith(...keys) {
   return new Provider(issuer, {
-    clients: [{
-      client_id: 'shop', client_secret: 'a-secret-of-the-shop', grant_types: ['client_credentials'],
-      redirect_uris: [], response_types: [], id_token_signed_response_alg: 'ES256',
-    }],
+    clients: [
+      {
+        client_id: 'shop',
+        client_secret: 'a-secret-of-the-shop',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+        id_token_signed_response_alg: 'ES256',
+      },
+    ],
     jwks: { keys: keys.map((key) => key.private) },
     scopes: ['orders:read'],
     features: {
@@ -40,7 +46,10 @@ function providerWith(...keys) {
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: () => ({
-          audience: 'orders-api', scope: 'orders:read', accessTokenFormat: 'jwt', accessTokenTTL: 300,
+          audience: 'orders-api',
+          scope: 'orders:read',
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: 300,
           jwt: { sign: { alg: 'ES256' } },
         }),
       },
@@ -63,16 +72,22 @@ async function tokenFromProvider(resource = RESOURCE) {
 }
 
 before(async () => {
-  server = http.createServer((req, res) => {
-    if (req.url.startsWith('/jwks')) fetches += 1;
-    provider.callback()(req, res);
-  }).listen(0, '127.0.0.1');
+  server = http
+    .createServer((req, res) => {
+      if (req.url.startsWith('/jwks')) fetches += 1;
+      provider.callback()(req, res);
+    })
+    .listen(0, '127.0.0.1');
   await once(server, 'listening');
   issuer = `http://127.0.0.1:${server.address().port}`;
   provider = providerWith(first);
   api = await backend();
-  gw = await gateway(conf({ servers: [api.url], keys: '', issuer: 'jwks_cooldown = 1 jwks_refresh = 2' })
-    .replace('https://id.test', issuer));
+  gw = await gateway(
+    conf({ servers: [api.url], keys: '', issuer: 'jwks_cooldown = 1 jwks_refresh = 2' }).replace(
+      'https://id.test',
+      issuer,
+    ),
+  );
 });
 after(async () => {
   await gw.stop();
@@ -92,13 +107,18 @@ test('keys are found by discovery, and the provider’s tokens pass', async () =
 });
 
 test('an opaque token of the provider is refused', async () => {
-  assertRefused(await get(`${gw.url}/orders`, { token: await tokenFromProvider(null) }), { says: /malformed/ });
+  assertRefused(await get(`${gw.url}/orders`, { token: await tokenFromProvider(null) }), {
+    says: /malformed/,
+  });
 });
 
 test('keys are rotated while requests run: no good token is refused, and the old key dies', async () => {
   const old = await tokenFromProvider();
   let current = old;
-  const kinds = [{ name: 'old', token: () => old }, { name: 'current', token: () => current }];
+  const kinds = [
+    { name: 'old', token: () => old },
+    { name: 'current', token: () => current },
+  ];
   const load = busy(`${gw.url}/orders`, kinds, { clients: 4 });
 
   provider = providerWith(first, second);
@@ -113,7 +133,8 @@ test('keys are rotated while requests run: no good token is refused, and the old
   await until(() => api.hits > seen + 100, 'requests with both keys');
   const tally = await load.stop();
   assert.deepEqual(tally.failures, []);
-  for (const { name } of kinds) assert.equal(tally.of(name, 200), tally.sent.get(name), `${[...tally.statuses]}`);
+  for (const { name } of kinds)
+    assert.equal(tally.of(name, 200), tally.sent.get(name), `${[...tally.statuses]}`);
 
   provider = providerWith(second);
   await until(async () => (await statusOf(old)) === 401, 'the old key to be dead');

@@ -25,14 +25,17 @@ after(async () => {
 
 /** The sum of all lines of a metric whose labels hold each of these. */
 async function sum(name, ...labels) {
-  const lines = (await gw.metrics()).split('\n')
+  const lines = (await gw.metrics())
+    .split('\n')
     .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
-  return lines.filter((line) => labels.every((label) => line.includes(label)))
+  return lines
+    .filter((line) => labels.every((label) => line.includes(label)))
     .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
 test('/healthz and /readyz are 200 on a gateway that serves', async () => {
-  for (const path of ['/healthz', '/readyz']) assert.equal((await get(`${gw.adminUrl}${path}`)).status, 200);
+  for (const path of ['/healthz', '/readyz'])
+    assert.equal((await get(`${gw.adminUrl}${path}`)).status, 200);
 });
 
 test('/metrics is Prometheus text, each metric with its help and type', async () => {
@@ -40,29 +43,44 @@ test('/metrics is Prometheus text, each metric with its help and type', async ()
   assert.equal(answer.status, 200);
   assert.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/);
   for (const line of answer.body.split('\n').filter(Boolean)) {
-    assert.match(line, /^(# (HELP|TYPE) gatehouse_\w+ .+|gatehouse_\w+(\{(\w+="([^"\\\n]|\\.)*",?)*\})? [-+0-9.eEinfNa]+)$/);
+    assert.match(
+      line,
+      /^(# (HELP|TYPE) gatehouse_\w+ .+|gatehouse_\w+(\{(\w+="([^"\\\n]|\\.)*",?)*\})? [-+0-9.eEinfNa]+)$/,
+    );
   }
-  for (const name of ['gatehouse_workers', 'gatehouse_requests_total', 'gatehouse_cache_entries', 'gatehouse_reloads_total']) {
+  for (const name of [
+    'gatehouse_workers',
+    'gatehouse_requests_total',
+    'gatehouse_cache_entries',
+    'gatehouse_reloads_total',
+  ]) {
     assert.match(answer.body, new RegExp(`# TYPE ${name} `), name);
   }
 });
 
 test('requests, hits and misses are counted over all workers', async () => {
-  const before = { all: await sum('gatehouse_requests_total'), good: await sum('gatehouse_requests_total', 'status="200"'),
-    refused: await sum('gatehouse_requests_total', 'status="401"'), hits: await sum('gatehouse_cache_hits_total') };
+  const before = {
+    all: await sum('gatehouse_requests_total'),
+    good: await sum('gatehouse_requests_total', 'status="200"'),
+    refused: await sum('gatehouse_requests_total', 'status="401"'),
+    hits: await sum('gatehouse_cache_hits_total'),
+  };
   for (let i = 0; i < 10; i += 1) await get(`${gw.url}/orders`, { token });
   for (let i = 0; i < 5; i += 1) await get(`${gw.url}/orders`);
-  await until(async () => await sum('gatehouse_requests_total') - before.all >= 15, 'the counts');
-  assert.equal(await sum('gatehouse_requests_total', 'status="200"') - before.good, 10);
-  assert.equal(await sum('gatehouse_requests_total', 'status="401"') - before.refused, 5);
-  assert.ok(await sum('gatehouse_cache_hits_total') - before.hits >= 9);
+  await until(async () => (await sum('gatehouse_requests_total')) - before.all >= 15, 'the counts');
+  assert.equal((await sum('gatehouse_requests_total', 'status="200"')) - before.good, 10);
+  assert.equal((await sum('gatehouse_requests_total', 'status="401"')) - before.refused, 5);
+  assert.ok((await sum('gatehouse_cache_hits_total')) - before.hits >= 9);
   assert.equal(await sum('gatehouse_workers'), 2);
 });
 
 test('a reload is counted by its result', async () => {
   const good = await sum('gatehouse_reloads_total');
   await gw.reload();
-  await until(async () => await sum('gatehouse_reloads_total') > good, 'the reload to be counted');
+  await until(
+    async () => (await sum('gatehouse_reloads_total')) > good,
+    'the reload to be counted',
+  );
 });
 
 test('the admin listener refuses what it does not know, and is no proxy', async () => {
@@ -89,14 +107,35 @@ test('rubbish and idle connections do not hold up the keeper', async () => {
 test('an access log line says all that DESIGN.md names', async () => {
   const { headers } = await post(`${gw.url}/orders/7?secret=1`, { token, body: 'hello' });
   const line = await gw.logged((entry) => entry.request_id === headers['x-request-id']);
-  const { time, duration_ms: duration, upstream_ms: upstreamMs, worker, bytes_in: up, bytes_out: down, ...rest } = line;
+  const {
+    time,
+    duration_ms: duration,
+    upstream_ms: upstreamMs,
+    worker,
+    bytes_in: up,
+    bytes_out: down,
+    ...rest
+  } = line;
   assert.ok(Math.abs(Date.parse(time) - Date.now()) < 60_000, time);
-  for (const number of [duration, upstreamMs, worker, up, down]) assert.equal(typeof number, 'number');
+  for (const number of [duration, upstreamMs, worker, up, down])
+    assert.equal(typeof number, 'number');
   assert.ok(up >= 5 && down > 0);
   assert.ok(!JSON.stringify(line).includes('secret'));
-  const { client, method, host, path, route, status, consumer, issuer, verdict, source, upstream } = rest;
-  assert.deepEqual({ client, method, path, route, status, consumer, issuer, verdict },
-    { client: '127.0.0.1', method: 'POST', path: '/orders/7', route: 'all', status: 200, consumer: 'shop', issuer: 'main', verdict: 'active' });
+  const { client, method, host, path, route, status, consumer, issuer, verdict, source, upstream } =
+    rest;
+  assert.deepEqual(
+    { client, method, path, route, status, consumer, issuer, verdict },
+    {
+      client: '127.0.0.1',
+      method: 'POST',
+      path: '/orders/7',
+      route: 'all',
+      status: 200,
+      consumer: 'shop',
+      issuer: 'main',
+      verdict: 'active',
+    },
+  );
   assert.match(host, /^127\.0\.0\.1/);
   assert.match(source, /^(cache|verified)$/);
   assert.ok(upstream.includes(String(api.port)));
@@ -104,7 +143,10 @@ test('an access log line says all that DESIGN.md names', async () => {
 
 test('refusals are logged with their verdict, and strangers cannot forge a line', async () => {
   const expired = await mint(key, { exp: 1 });
-  const { headers } = await get(`${gw.url}/orders`, { token: expired, headers: { 'user-agent': 'x"}\\n{"forged":1' } });
+  const { headers } = await get(`${gw.url}/orders`, {
+    token: expired,
+    headers: { 'user-agent': 'x"}\\n{"forged":1' },
+  });
   const line = await gw.logged((entry) => entry.request_id === headers['x-request-id']);
   assert.equal(line.status, 401);
   assert.equal(line.verdict, 'expired');

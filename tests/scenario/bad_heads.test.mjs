@@ -44,7 +44,8 @@ for (const [name, bytes, statuses] of badHeads(token)) {
 
 for (const [name, bytes] of badBodies(token)) {
   for (const pieces of ['whole', 'bytes']) {
-    test(`chunked body with ${name}, sent ${pieces}`, () => refused(bytes, [400, 413, 431], pieces));
+    test(`chunked body with ${name}, sent ${pieces}`, () =>
+      refused(bytes, [400, 413, 431], pieces));
   }
 }
 
@@ -55,12 +56,29 @@ const GOOD = {
   'a Host with a port': head('GET /orders HTTP/1.1', 'Host: a:8080', T),
   'a Host that is an address': head('GET /orders HTTP/1.1', 'Host: [::1]:80', T),
   'an absolute target like Host': head('GET http://a/orders HTTP/1.1', 'Host: a', T),
-  'odd but legal fields': head('GET /orders HTTP/1.1', 'host:a', T, "!#$%&'*+-.^_`|~: a", 'X:', 'Y: \xe9'),
+  'odd but legal fields': head(
+    'GET /orders HTTP/1.1',
+    'host:a',
+    T,
+    "!#$%&'*+-.^_`|~: a",
+    'X:',
+    'Y: \xe9',
+  ),
   'a body': `${head('POST /orders HTTP/1.1', 'Host: a', T, 'Content-Length: 5')}hello`,
   'a body of no bytes': head('POST /orders HTTP/1.1', 'Host: a', T, 'Content-Length: 0'),
-  'chunks': `${head('POST /orders HTTP/1.1', 'Host: a', T, 'Transfer-Encoding: Chunked')}5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n`,
-  'a head just under its bounds': head('GET /orders HTTP/1.1', 'Host: a', T, `X: ${'a'.repeat(15_000)}`),
-  '90 fields': head('GET /orders HTTP/1.1', 'Host: a', T, ...Array.from({ length: 88 }, (_, i) => `X-${i}: a`)),
+  chunks: `${head('POST /orders HTTP/1.1', 'Host: a', T, 'Transfer-Encoding: Chunked')}5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n`,
+  'a head just under its bounds': head(
+    'GET /orders HTTP/1.1',
+    'Host: a',
+    T,
+    `X: ${'a'.repeat(15_000)}`,
+  ),
+  '90 fields': head(
+    'GET /orders HTTP/1.1',
+    'Host: a',
+    T,
+    ...Array.from({ length: 88 }, (_, i) => `X-${i}: a`),
+  ),
 };
 for (const [name, bytes] of Object.entries(GOOD)) {
   for (const pieces of ['whole', 'bytes']) {

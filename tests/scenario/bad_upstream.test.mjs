@@ -13,7 +13,8 @@ import { until } from '../harness/wait.mjs';
 
 const key = newKey('ES256');
 const token = await mint(key);
-const ask = (target, method = 'GET') => head(`${method} ${target} HTTP/1.1`, 'Host: a', `Authorization: Bearer ${token}`);
+const ask = (target, method = 'GET') =>
+  head(`${method} ${target} HTTP/1.1`, 'Host: a', `Authorization: Bearer ${token}`);
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const after200 = (...fields) => `HTTP/1.1 200 OK\r\n${fields.join('\r\n')}\r\n\r\n`;
@@ -48,7 +49,8 @@ const BAD = {
   'a length and a coding': `${after200('Content-Length: 2', 'Transfer-Encoding: chunked')}2\r\nok\r\n0\r\n\r\n`,
   'an unknown coding': `${after200('Transfer-Encoding: gzip, chunked')}2\r\nok\r\n0\r\n\r\n`,
   'a coding twice': `${after200('Transfer-Encoding: chunked, chunked')}2\r\nok\r\n0\r\n\r\n`,
-  'an unasked 101': 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+  'an unasked 101':
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
   'interim answers without end': 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(100) + OK,
   'a head over all bounds': `${after200(`X: ${'a'.repeat(200_000)}`, 'Content-Length: 2')}ok`,
   'a thousand fields': `${after200(...Array.from({ length: 1000 }, (_, i) => `X-${i}: a`), 'Content-Length: 2')}ok`,
@@ -78,8 +80,9 @@ let current;
 
 before(async () => {
   server = await rawBackend((socket, request, n) => current(socket, request, n));
-  gw = await gateway(conf({ servers: [server.url], upstream: 'max_fails = 0 retries = 0' }),
-    { files: { 'jwks.json': jwksOf(key) } });
+  gw = await gateway(conf({ servers: [server.url], upstream: 'max_fails = 0 retries = 0' }), {
+    files: { 'jwks.json': jwksOf(key) },
+  });
 });
 after(async () => {
   await gw.stop();
@@ -87,7 +90,12 @@ after(async () => {
 });
 
 /** The backend answers these bytes and closes when `close` is set. */
-const answering = (bytes, close) => { current = (socket) => { socket.write(bytes, 'latin1'); if (close) socket.end(); }; };
+const answering = (bytes, close) => {
+  current = (socket) => {
+    socket.write(bytes, 'latin1');
+    if (close) socket.end();
+  };
+};
 
 async function servesAgain() {
   answering(OK, false);
@@ -143,7 +151,10 @@ for (const [name, bytes] of Object.entries(CUT)) {
 }
 
 test('a few interim answers are fine, and the last one counts', async () => {
-  answering('HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' + OK, false);
+  answering(
+    'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' + OK,
+    false,
+  );
   const { answers } = await rawRequest(gw.port, ask('/orders'));
   assert.equal(answers[0].status, 200);
   assert.equal(answers[0].body, 'ok');
@@ -158,7 +169,9 @@ test('an answer that ends with its connection is passed on whole', async () => {
 
 test('an answer byte by byte is one answer', async () => {
   current = async (socket) => {
-    for (const byte of Buffer.from(`${after200('Transfer-Encoding: chunked')}3\r\nabc\r\n0\r\n\r\n`)) {
+    for (const byte of Buffer.from(
+      `${after200('Transfer-Encoding: chunked')}3\r\nabc\r\n0\r\n\r\n`,
+    )) {
       socket.write(Buffer.of(byte));
       await new Promise(setImmediate);
     }
@@ -169,7 +182,9 @@ test('an answer byte by byte is one answer', async () => {
 test('an early answer, while the body is still coming', async () => {
   answering('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n', true);
   const client = await connect(gw.port);
-  client.write(`${head('POST /orders HTTP/1.1', 'Host: a', `Authorization: Bearer ${token}`, 'Content-Length: 10000000')}x`);
+  client.write(
+    `${head('POST /orders HTTP/1.1', 'Host: a', `Authorization: Bearer ${token}`, 'Content-Length: 10000000')}x`,
+  );
   const [answer] = await client.answers(1);
   assert.equal(answer.status, 413);
   await client.over();
@@ -178,7 +193,10 @@ test('an early answer, while the body is still coming', async () => {
 });
 
 test('what the backend says of identity, hops and request ids is not passed on', async () => {
-  answering(`${after200('Connection: X-Hop', 'X-Hop: 1', 'Keep-Alive: timeout=9', 'X-Request-ID: forged', 'X-Fine: 1', 'Content-Length: 2')}ok`, false);
+  answering(
+    `${after200('Connection: X-Hop', 'X-Hop: 1', 'Keep-Alive: timeout=9', 'X-Request-ID: forged', 'X-Fine: 1', 'Content-Length: 2')}ok`,
+    false,
+  );
   const { headers } = await get(`${gw.url}/orders`, { token });
   assert.equal(headers['x-hop'], undefined);
   assert.equal(headers['x-fine'], '1');
@@ -188,7 +206,10 @@ test('what the backend says of identity, hops and request ids is not passed on',
 test('a kept connection that the backend closes meanwhile is not a failed request', async () => {
   await servesAgain();
   const sockets = [];
-  current = (socket) => { sockets.push(socket); socket.write(OK); };
+  current = (socket) => {
+    sockets.push(socket);
+    socket.write(OK);
+  };
   assert.equal((await get(`${gw.url}/orders`, { token })).status, 200);
   sockets.forEach((socket) => socket.destroy());
   await until(() => server.open === 0, 'the connections to be gone');
@@ -197,8 +218,10 @@ test('a kept connection that the backend closes meanwhile is not a failed reques
 
 test('a dead backend is a 502, and its return is noticed', async () => {
   const port = await freePort();
-  const lonely = await gateway(conf({ servers: [`http://127.0.0.1:${port}`], upstream: 'max_fails = 0' }),
-    { files: { 'jwks.json': jwksOf(key) } });
+  const lonely = await gateway(
+    conf({ servers: [`http://127.0.0.1:${port}`], upstream: 'max_fails = 0' }),
+    { files: { 'jwks.json': jwksOf(key) } },
+  );
   try {
     const { status, json } = await get(`${lonely.url}/orders`, { token });
     assert.equal(status, 502);
@@ -210,8 +233,9 @@ test('a dead backend is a 502, and its return is noticed', async () => {
 
 test('a silent backend is a 504 after read_timeout', async () => {
   const mute = await rawBackend(() => {});
-  const patient = await gateway(conf({ servers: [mute.url], upstream: 'read_timeout = 1' }),
-    { files: { 'jwks.json': jwksOf(key) } });
+  const patient = await gateway(conf({ servers: [mute.url], upstream: 'read_timeout = 1' }), {
+    files: { 'jwks.json': jwksOf(key) },
+  });
   try {
     assert.equal((await get(`${patient.url}/orders`, { token })).status, 504);
     await until(() => mute.open === 0, 'the silent connection to be closed');
@@ -223,14 +247,18 @@ test('a silent backend is a 504 after read_timeout', async () => {
 
 test('of two servers, a dead one costs no request', async () => {
   const dead = await freePort();
-  const gw2 = await gateway(conf({ servers: [`http://127.0.0.1:${dead}`, server.url], upstream: 'retries = 1' }),
-    { files: { 'jwks.json': jwksOf(key) } });
+  const gw2 = await gateway(
+    conf({ servers: [`http://127.0.0.1:${dead}`, server.url], upstream: 'retries = 1' }),
+    { files: { 'jwks.json': jwksOf(key) } },
+  );
   try {
     answering(OK, false);
-    for (let i = 0; i < 20; i += 1) assert.equal((await get(`${gw2.url}/orders`, { token })).status, 200);
+    for (let i = 0; i < 20; i += 1)
+      assert.equal((await get(`${gw2.url}/orders`, { token })).status, 200);
   } finally {
     await gw2.stop();
   }
 });
 
-test('all this cost no worker', () => assert.doesNotMatch(gw.log(), /died|signal|AddressSanitizer|runtime error/));
+test('all this cost no worker', () =>
+  assert.doesNotMatch(gw.log(), /died|signal|AddressSanitizer|runtime error/));

@@ -19,16 +19,27 @@ before(async () => {
 after(() => gate.stop());
 
 async function ask(fields, target = '/orders') {
-  const bytes = head(`GET ${target} HTTP/1.1`, 'Host: a', ...fields.map((field) => field.replace('TOKEN', token)));
+  const bytes = head(
+    `GET ${target} HTTP/1.1`,
+    'Host: a',
+    ...fields.map((field) => field.replace('TOKEN', token)),
+  );
   const { answers } = await rawRequest(gate.gw.port, bytes);
   return answers[0];
 }
 
-const PASS = ['Authorization: Bearer TOKEN', 'Authorization: bearer TOKEN', 'authorization: BEARER TOKEN',
-  'Authorization: bEaReR TOKEN', 'Authorization: Bearer  TOKEN', 'Authorization:Bearer TOKEN',
-  'Authorization: \t Bearer TOKEN \t '];
+const PASS = [
+  'Authorization: Bearer TOKEN',
+  'Authorization: bearer TOKEN',
+  'authorization: BEARER TOKEN',
+  'Authorization: bEaReR TOKEN',
+  'Authorization: Bearer  TOKEN',
+  'Authorization:Bearer TOKEN',
+  'Authorization: \t Bearer TOKEN \t ',
+];
 for (const field of PASS) {
-  test(`passes: ${JSON.stringify(field)}`, async () => assert.equal((await ask([field])).status, 200));
+  test(`passes: ${JSON.stringify(field)}`, async () =>
+    assert.equal((await ask([field])).status, 200));
 }
 
 test('no token: 401, and the challenge has no error', async () => {
@@ -37,10 +48,23 @@ test('no token: 401, and the challenge has no error', async () => {
   assert.equal(gate.api.hits, before);
 });
 
-for (const field of ['Authorization:', 'Authorization: Basic dXNlcjpwYXNz', 'Authorization: TOKEN', 'Authorization: Bearer',
-  'Authorization: BearerTOKEN', 'Authorization: Bearer\tTOKEN', 'Authorization: Bearer TOKEN x', 'Authorization: Bearer TOKEN, Bearer TOKEN',
-  'Authorization: Bearer "TOKEN"', 'Authorization: Bearer token=TOKEN', 'Authorization: DPoP TOKEN', 'Authorization: Token TOKEN',
-  'Proxy-Authorization: Bearer TOKEN', 'Cookie: access_token=TOKEN', 'X-Authorization: Bearer TOKEN']) {
+for (const field of [
+  'Authorization:',
+  'Authorization: Basic dXNlcjpwYXNz',
+  'Authorization: TOKEN',
+  'Authorization: Bearer',
+  'Authorization: BearerTOKEN',
+  'Authorization: Bearer\tTOKEN',
+  'Authorization: Bearer TOKEN x',
+  'Authorization: Bearer TOKEN, Bearer TOKEN',
+  'Authorization: Bearer "TOKEN"',
+  'Authorization: Bearer token=TOKEN',
+  'Authorization: DPoP TOKEN',
+  'Authorization: Token TOKEN',
+  'Proxy-Authorization: Bearer TOKEN',
+  'Cookie: access_token=TOKEN',
+  'X-Authorization: Bearer TOKEN',
+]) {
   test(`never passes: ${JSON.stringify(field)}`, async () => {
     const before = gate.api.hits;
     const answer = await ask([field]);
@@ -51,16 +75,27 @@ for (const field of ['Authorization:', 'Authorization: Basic dXNlcjpwYXNz', 'Aut
 
 const AMBIGUOUS = {
   'two Authorization headers': [['Authorization: Bearer TOKEN', 'Authorization: Bearer TOKEN']],
-  'two Authorization headers, one of them Basic': [['Authorization: Basic dXNlcjpwYXNz', 'Authorization: Bearer TOKEN']],
+  'two Authorization headers, one of them Basic': [
+    ['Authorization: Basic dXNlcjpwYXNz', 'Authorization: Bearer TOKEN'],
+  ],
   'an empty Authorization and a good one': [['Authorization:', 'Authorization: Bearer TOKEN']],
   'a token in the query': [[], '/orders?access_token=TOKEN'],
-  'a token in the query and in the header': [['Authorization: Bearer TOKEN'], '/orders?x=1&access_token=TOKEN'],
-  'a token in the query, its name percent-encoded': [['Authorization: Bearer TOKEN'], '/orders?%61ccess_token=TOKEN'],
+  'a token in the query and in the header': [
+    ['Authorization: Bearer TOKEN'],
+    '/orders?x=1&access_token=TOKEN',
+  ],
+  'a token in the query, its name percent-encoded': [
+    ['Authorization: Bearer TOKEN'],
+    '/orders?%61ccess_token=TOKEN',
+  ],
 };
 for (const [name, [fields, target = '/orders']] of Object.entries(AMBIGUOUS)) {
   test(`400 invalid_request: ${name}`, async () => {
     const before = gate.api.hits;
-    assertRefused(await ask(fields, target.replace('TOKEN', token)), { status: 400, error: 'invalid_request' });
+    assertRefused(await ask(fields, target.replace('TOKEN', token)), {
+      status: 400,
+      error: 'invalid_request',
+    });
     assert.equal(gate.api.hits, before);
   });
 }
@@ -68,7 +103,8 @@ for (const [name, [fields, target = '/orders']] of Object.entries(AMBIGUOUS)) {
 test('a token in a form body never counts', async () => {
   const before = gate.api.hits;
   const answer = await post(`${gate.gw.url}/orders`, {
-    body: `access_token=${token}`, headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: `access_token=${token}`,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
   });
   assert.ok([400, 401].includes(answer.status), `${answer.status} ${answer.body}`);
   assert.equal(gate.api.hits, before);

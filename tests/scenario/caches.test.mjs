@@ -16,7 +16,10 @@ const key = newKey('ES256');
 async function house(t, options = {}, files = { 'jwks.json': jwksOf(key) }) {
   const api = await backend();
   const gw = await gateway(conf({ servers: [api.url], ...options }), { files });
-  t.after(async () => { await gw.stop(); await api.stop(); });
+  t.after(async () => {
+    await gw.stop();
+    await api.stop();
+  });
   return { api, gw };
 }
 
@@ -50,7 +53,8 @@ test('the second use is answered from the cache, by whatever worker', async (t) 
   const { gw } = await house(t);
   const token = await mint(key);
   const ids = [];
-  for (let i = 0; i < 20; i += 1) ids.push((await get(`${gw.url}/orders`, { token })).headers['x-request-id']);
+  for (let i = 0; i < 20; i += 1)
+    ids.push((await get(`${gw.url}/orders`, { token })).headers['x-request-id']);
   const sources = [];
   for (const id of ids) sources.push((await gw.logged((line) => line.request_id === id)).source);
   assert.deepEqual(sources, ['verified', ...Array(19).fill('cache')]);
@@ -83,7 +87,11 @@ test('a flood of random tokens pushes out no good one, and memory stays', async 
   for (const token of good) await ask(token);
   const [worker] = await gw.workers();
   const rssBefore = await residentBytes(worker);
-  const random = () => forge(key, { payload: claims({ pad: randomBytes(300).toString('base64') }), signer: stranger.private });
+  const random = () =>
+    forge(key, {
+      payload: claims({ pad: randomBytes(300).toString('base64') }),
+      signer: stranger.private,
+    });
   const stranger = newKey('ES256', key.kid);
   for (let i = 0; i < 100; i += 1) {
     const answers = await Promise.all(await tokensFor(50, async () => ask(random())));
@@ -95,7 +103,7 @@ test('a flood of random tokens pushes out no good one, and memory stays', async 
     sources.push((await gw.logged((line) => line.request_id === id)).source);
   }
   assert.ok(sources.filter((source) => source === 'cache').length >= 48, sources.join());
-  assert.ok(await residentBytes(worker) < rssBefore + 16 * 2 ** 20);
+  assert.ok((await residentBytes(worker)) < rssBefore + 16 * 2 ** 20);
 });
 
 test('a flood of unknown kids makes at most one fetch in a cooling time', async (t) => {
@@ -105,8 +113,12 @@ test('a flood of unknown kids makes at most one fetch in a cooling time', async 
   const agent = connections(32);
   t.after(() => agent.destroy());
   for (let i = 0; i < 10; i += 1) {
-    const tokens = await tokensFor(100, () => forge(key, { header: { kid: randomBytes(9).toString('base64url') } }));
-    const answers = await Promise.all(tokens.map((token) => get(`${gw.url}/orders`, { token, agent })));
+    const tokens = await tokensFor(100, () =>
+      forge(key, { header: { kid: randomBytes(9).toString('base64url') } }),
+    );
+    const answers = await Promise.all(
+      tokens.map((token) => get(`${gw.url}/orders`, { token, agent })),
+    );
     for (const { status } of answers) assert.equal(status, 401);
   }
   assert.ok(jwks.fetches - before <= 1, `${jwks.fetches - before} fetches`);
@@ -140,7 +152,9 @@ test('a removed key is dead at once, for remembered tokens too', async (t) => {
   assert.equal((await gw.workers()).length, 2);
 });
 
-const manyKeys = () => ({ keys: Array.from({ length: 10_000 }, (_, i) => ({ ...key.public, kid: `k${i}` })) });
+const manyKeys = () => ({
+  keys: Array.from({ length: 10_000 }, (_, i) => ({ ...key.public, kid: `k${i}` })),
+});
 const SPOILT = {
   'an error': { mode: 'error' },
   'a web page': { mode: 'garbage' },
@@ -180,11 +194,15 @@ test('keys that cannot be had give 503 with Retry-After, and come back by themse
   const jwks = await jwksServer(jwksOf(key));
   t.after(() => jwks.stop());
   await jwks.pause();
-  const { api, gw } = await house(t, {
-    keys: `jwks_uri = "${jwks.url}"`,
-    issuer: 'jwks_cooldown = 1',
-    more: 'issuer "second" { issuer = "https://second.test" audience = {"orders-api"} jwks_file = "second.json" }',
-  }, { 'second.json': jwksOf(key) });
+  const { api, gw } = await house(
+    t,
+    {
+      keys: `jwks_uri = "${jwks.url}"`,
+      issuer: 'jwks_cooldown = 1',
+      more: 'issuer "second" { issuer = "https://second.test" audience = {"orders-api"} jwks_file = "second.json" }',
+    },
+    { 'second.json': jwksOf(key) },
+  );
   const ask = (token) => get(`${gw.url}/orders`, { token });
   const token = await mint(key);
 

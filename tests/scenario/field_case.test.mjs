@@ -7,14 +7,26 @@ import assert from 'node:assert/strict';
 import { createPublicKey, randomBytes } from 'node:crypto';
 import { backend } from '../harness/backend.mjs';
 import { conf, gateway } from '../harness/gateway.mjs';
-import { altered, forge, jwksOf, misSigned, mint, newKey, now, unsigned } from '../harness/keys.mjs';
+import {
+  altered,
+  forge,
+  jwksOf,
+  misSigned,
+  mint,
+  newKey,
+  now,
+  unsigned,
+} from '../harness/keys.mjs';
 import { steady } from '../harness/load.mjs';
 
 const SECONDS = 3;
 const POOL = 25;
 const key = newKey('RS256');
 const stranger = newKey('RS256', key.kid);
-const pem = createPublicKey({ key: key.public, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+const pem = createPublicKey({ key: key.public, format: 'jwk' }).export({
+  type: 'spki',
+  format: 'pem',
+});
 let api;
 let gw;
 
@@ -34,20 +46,25 @@ async function kind(name, make) {
   return { name, token: () => pool[next++ % POOL] };
 }
 
-const kinds = () => Promise.all([
-  kind('valid', () => mint(key)),
-  kind('expired', () => mint(key, { exp: now() - 3600, iat: now() - 7200 })),
-  kind('malformed', () => randomBytes(200).toString('base64url')),
-  kind('alg none', () => unsigned()),
-  kind('HS256 with the public key', () => forge(key, {
-    header: { alg: 'HS256' }, alg: 'HS256', signer: { k: Buffer.from(pem).toString('base64url') },
-  })),
-  kind('altered', async () => altered(await mint(key), { sub: 'root' })),
-  kind('bad signature', async () => misSigned(await mint(key))),
-  kind("stranger's key", () => mint(stranger)),
-  kind('wrong audience', () => mint(key, { aud: 'billing-api' })),
-  kind('wrong issuer', () => mint(key, { iss: 'https://evil.test' })),
-]);
+const kinds = () =>
+  Promise.all([
+    kind('valid', () => mint(key)),
+    kind('expired', () => mint(key, { exp: now() - 3600, iat: now() - 7200 })),
+    kind('malformed', () => randomBytes(200).toString('base64url')),
+    kind('alg none', () => unsigned()),
+    kind('HS256 with the public key', () =>
+      forge(key, {
+        header: { alg: 'HS256' },
+        alg: 'HS256',
+        signer: { k: Buffer.from(pem).toString('base64url') },
+      }),
+    ),
+    kind('altered', async () => altered(await mint(key), { sub: 'root' })),
+    kind('bad signature', async () => misSigned(await mint(key))),
+    kind("stranger's key", () => mint(stranger)),
+    kind('wrong audience', () => mint(key, { aud: 'billing-api' })),
+    kind('wrong issuer', () => mint(key, { iss: 'https://evil.test' })),
+  ]);
 
 for (const rate of [100, 500, 1000]) {
   test(`${rate} requests a second: every verdict is right`, async () => {
@@ -56,7 +73,10 @@ for (const rate of [100, 500, 1000]) {
     const valid = mix[0];
     /* as many good ones as bad, in turn */
     const order = mix.slice(1).flatMap((bad) => [valid, bad]);
-    const tally = await steady(`${gw.url}/orders`, order, { perSecond: rate, total: rate * SECONDS });
+    const tally = await steady(`${gw.url}/orders`, order, {
+      perSecond: rate,
+      total: rate * SECONDS,
+    });
     assert.deepEqual(tally.failures, []);
     assert.equal(tally.total, rate * SECONDS);
     for (const { name } of mix) {

@@ -16,10 +16,13 @@ let gw;
 
 before(async () => {
   api = await backend();
-  gw = await gateway(conf({
-    servers: [api.url],
-    more: 'route "open" { paths = {"/open"} upstream = "api" anonymous = true }',
-  }), { files: { 'jwks.json': jwksOf(key) } });
+  gw = await gateway(
+    conf({
+      servers: [api.url],
+      more: 'route "open" { paths = {"/open"} upstream = "api" anonymous = true }',
+    }),
+    { files: { 'jwks.json': jwksOf(key) } },
+  );
 });
 after(async () => {
   await gw.stop();
@@ -27,8 +30,17 @@ after(async () => {
 });
 
 /** The fields that reached the backend, as [name, value] in the order and case they came in. */
-async function reached(fields, { target = '/orders', authorization = `Authorization: Bearer ${token}`, body = '' } = {}) {
-  const bytes = head(`POST ${target} HTTP/1.1`, 'Host: shop.test', ...(authorization ? [authorization] : []), ...fields) + body;
+async function reached(
+  fields,
+  { target = '/orders', authorization = `Authorization: Bearer ${token}`, body = '' } = {},
+) {
+  const bytes =
+    head(
+      `POST ${target} HTTP/1.1`,
+      'Host: shop.test',
+      ...(authorization ? [authorization] : []),
+      ...fields,
+    ) + body;
   const { answers } = await rawRequest(gw.port, bytes);
   assert.equal(answers[0].status, 200, answers[0].body);
   const { rawHeaders, trailers } = JSON.parse(answers[0].body);
@@ -36,7 +48,8 @@ async function reached(fields, { target = '/orders', authorization = `Authorizat
   return rawHeaders.flatMap((name, i) => (i % 2 ? [] : [[name, rawHeaders[i + 1]]]));
 }
 
-const valuesOf = (pairs, name) => pairs.filter(([n]) => n.toLowerCase() === name).map(([, value]) => value);
+const valuesOf = (pairs, name) =>
+  pairs.filter(([n]) => n.toLowerCase() === name).map(([, value]) => value);
 const flat = (name) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 const OURS = {
@@ -50,16 +63,29 @@ const NAMES = [...Object.keys(OURS), 'x-consumer-custom-id', 'x-anonymous-consum
 
 test('a good token sets each identity header once', async () => {
   const pairs = await reached([]);
-  for (const [name, value] of Object.entries(OURS)) assert.deepEqual(valuesOf(pairs, name), [value], name);
-  for (const name of ['x-anonymous-consumer', 'x-consumer-custom-id']) assert.deepEqual(valuesOf(pairs, name), []);
+  for (const [name, value] of Object.entries(OURS))
+    assert.deepEqual(valuesOf(pairs, name), [value], name);
+  for (const name of ['x-anonymous-consumer', 'x-consumer-custom-id'])
+    assert.deepEqual(valuesOf(pairs, name), []);
 });
 
 for (const name of NAMES) {
-  const spellings = [name, name.toUpperCase(), name.replaceAll('-', '_'), name.replace('-', '_'), name.replace('-', '.'),
-    name.replace(/^x/, 'X').replaceAll('-', '_').toUpperCase(), name.replaceAll('-', '.')];
+  const spellings = [
+    name,
+    name.toUpperCase(),
+    name.replaceAll('-', '_'),
+    name.replace('-', '_'),
+    name.replace('-', '.'),
+    name.replace(/^x/, 'X').replaceAll('-', '_').toUpperCase(),
+    name.replaceAll('-', '.'),
+  ];
   for (const spelling of new Set(spellings)) {
     test(`forged ${spelling} never arrives`, async () => {
-      const pairs = await reached([`${spelling}: root`, `${spelling}: root2`, `Connection: ${spelling}`]);
+      const pairs = await reached([
+        `${spelling}: root`,
+        `${spelling}: root2`,
+        `Connection: ${spelling}`,
+      ]);
       const alike = pairs.filter(([n]) => flat(n) === flat(name)).map(([, value]) => value);
       assert.deepEqual(alike, OURS[name] === undefined ? [] : [OURS[name]]);
     });
@@ -67,40 +93,81 @@ for (const name of NAMES) {
 }
 
 test('forged identity never arrives on an anonymous route either', async () => {
-  const pairs = await reached(NAMES.map((name) => `${name}: root`), { target: '/open', authorization: '' });
+  const pairs = await reached(
+    NAMES.map((name) => `${name}: root`),
+    { target: '/open', authorization: '' },
+  );
   for (const name of NAMES) {
-    assert.deepEqual(valuesOf(pairs, name).filter((value) => value === 'root'), [], name);
+    assert.deepEqual(
+      valuesOf(pairs, name).filter((value) => value === 'root'),
+      [],
+      name,
+    );
   }
   assert.deepEqual(valuesOf(pairs, 'x-anonymous-consumer'), ['true']);
 });
 
 test('Connection takes away what the client sent, and nothing of ours', async () => {
-  const pairs = await reached(['X-Mine: 1', 'X-Other: 2',
-    'Connection: X-Mine, X-Consumer-ID, X-Authenticated-Scope, X-Forwarded-For, Host, X-Request-ID, Content-Length', 'Content-Length: 0']);
+  const pairs = await reached([
+    'X-Mine: 1',
+    'X-Other: 2',
+    'Connection: X-Mine, X-Consumer-ID, X-Authenticated-Scope, X-Forwarded-For, Host, X-Request-ID, Content-Length',
+    'Content-Length: 0',
+  ]);
   assert.deepEqual(valuesOf(pairs, 'x-mine'), []);
   assert.deepEqual(valuesOf(pairs, 'x-other'), ['2']);
-  for (const [name, value] of Object.entries(OURS)) assert.deepEqual(valuesOf(pairs, name), [value], name);
-  for (const name of ['host', 'x-forwarded-for', 'x-request-id', 'content-length']) assert.equal(valuesOf(pairs, name).length, 1, name);
+  for (const [name, value] of Object.entries(OURS))
+    assert.deepEqual(valuesOf(pairs, name), [value], name);
+  for (const name of ['host', 'x-forwarded-for', 'x-request-id', 'content-length'])
+    assert.equal(valuesOf(pairs, name).length, 1, name);
 });
 
 test('Connection: Authorization does not take the token away before it is checked', async () => {
-  const { answers } = await rawRequest(gw.port, head('GET /orders HTTP/1.1', 'Host: a',
-    'Authorization: Bearer letmein', 'Connection: Authorization'));
+  const { answers } = await rawRequest(
+    gw.port,
+    head(
+      'GET /orders HTTP/1.1',
+      'Host: a',
+      'Authorization: Bearer letmein',
+      'Connection: Authorization',
+    ),
+  );
   assert.equal(answers[0].status, 401);
 });
 
 test('hop-by-hop fields end here', async () => {
-  const pairs = await reached(['Keep-Alive: timeout=5', 'TE: trailers', 'Trailer: X', 'Proxy-Connection: keep-alive',
-    'Proxy-Authorization: Basic x', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__', 'Connection: Upgrade, HTTP2-Settings, TE']);
-  for (const name of ['keep-alive', 'te', 'trailer', 'proxy-connection', 'proxy-authorization', 'upgrade', 'http2-settings']) {
+  const pairs = await reached([
+    'Keep-Alive: timeout=5',
+    'TE: trailers',
+    'Trailer: X',
+    'Proxy-Connection: keep-alive',
+    'Proxy-Authorization: Basic x',
+    'Upgrade: h2c',
+    'HTTP2-Settings: AAMAAABkAAQAAP__',
+    'Connection: Upgrade, HTTP2-Settings, TE',
+  ]);
+  for (const name of [
+    'keep-alive',
+    'te',
+    'trailer',
+    'proxy-connection',
+    'proxy-authorization',
+    'upgrade',
+    'http2-settings',
+  ]) {
     assert.deepEqual(valuesOf(pairs, name), [], name);
   }
   assert.doesNotMatch(valuesOf(pairs, 'connection').join(), /upgrade|te\b|http2/i);
 });
 
 test('forwarding fields are set anew', async () => {
-  const pairs = await reached(['X-Forwarded-For: 1.2.3.4', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: evil.test',
-    'Forwarded: for=1.2.3.4;host=evil.test', 'X-Real-IP: 1.2.3.4']);
+  const pairs = await reached([
+    'X-Forwarded-For: 1.2.3.4',
+    'X-Forwarded-Proto: https',
+    'X-Forwarded-Host: evil.test',
+    'Forwarded: for=1.2.3.4;host=evil.test',
+    'X-Real-IP: 1.2.3.4',
+  ]);
   assert.deepEqual(valuesOf(pairs, 'x-forwarded-for'), ['127.0.0.1']);
   assert.deepEqual(valuesOf(pairs, 'x-forwarded-proto'), ['http']);
   assert.deepEqual(valuesOf(pairs, 'x-forwarded-host'), ['shop.test']);
@@ -109,8 +176,19 @@ test('forwarding fields are set anew', async () => {
   assert.ok(!pairs.some(([, value]) => /1\.2\.3\.4|evil/.test(value)));
 });
 
-for (const name of ['X-Original-URL', 'X-Rewrite-URL', 'X-Forwarded-Uri', 'X-HTTP-Method-Override', 'X-Method-Override',
-  'X-HTTP-Method', 'X-Original-Host', 'X-Forwarded-Prefix', 'X-Forwarded-Server', 'X_Forwarded_For', 'X_Original_URL']) {
+for (const name of [
+  'X-Original-URL',
+  'X-Rewrite-URL',
+  'X-Forwarded-Uri',
+  'X-HTTP-Method-Override',
+  'X-Method-Override',
+  'X-HTTP-Method',
+  'X-Original-Host',
+  'X-Forwarded-Prefix',
+  'X-Forwarded-Server',
+  'X_Forwarded_For',
+  'X_Original_URL',
+]) {
   test(`${name} never arrives`, async () => {
     const pairs = await reached([`${name}: /orders/admin`]);
     assert.ok(!pairs.some(([, value]) => value === '/orders/admin'));
@@ -127,19 +205,33 @@ test('X-Request-ID is on both sides and the same', async () => {
 });
 
 test('claims with line ends or other controls never split a header', async () => {
-  for (const [name, value] of [['sub', 'u\r\nX-Consumer-ID: root'], ['client_id', 'c\r\n\r\nGET /smuggled HTTP/1.1'],
-    ['sub', 'u\nX: y'], ['scope', 'a\r\nX: y'], ['client_id', 'a\u0000b'], ['sub', '\u007f']]) {
+  for (const [name, value] of [
+    ['sub', 'u\r\nX-Consumer-ID: root'],
+    ['client_id', 'c\r\n\r\nGET /smuggled HTTP/1.1'],
+    ['sub', 'u\nX: y'],
+    ['scope', 'a\r\nX: y'],
+    ['client_id', 'a\u0000b'],
+    ['sub', '\u007f'],
+  ]) {
     api.forget();
     const answer = await get(`${gw.url}/orders`, { token: await mint(key, { [name]: value }) });
     assert.ok([200, 401].includes(answer.status), `${answer.status}`);
-    assert.ok(api.seen.every((request) => request.url === '/orders' && request.headers.x === undefined
-      && request.headers['x-consumer-id'] !== 'root'));
+    assert.ok(
+      api.seen.every(
+        (request) =>
+          request.url === '/orders' &&
+          request.headers.x === undefined &&
+          request.headers['x-consumer-id'] !== 'root',
+      ),
+    );
   }
 });
 
 test('which claim names the consumer', async () => {
-  const who = async (changes) => (await get(`${gw.url}/orders`, { token: await mint(key, changes) }))
-    .json.headers['x-consumer-id'];
+  const who = async (changes) =>
+    (await get(`${gw.url}/orders`, { token: await mint(key, changes) })).json.headers[
+      'x-consumer-id'
+    ];
   assert.equal(await who({}), 'shop');
   assert.equal(await who({ client_id: undefined, azp: 'web' }), 'web');
   assert.equal(await who({ client_id: undefined }), 'user-1');

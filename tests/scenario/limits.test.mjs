@@ -15,8 +15,14 @@ const T = `Authorization: Bearer ${token}`;
 
 async function house(t, options, more = {}) {
   const api = await backend();
-  const gw = await gateway(conf({ servers: [api.url], ...options }), { files: { 'jwks.json': jwksOf(key) }, ...more });
-  t.after(async () => { await gw.stop(); await api.stop(); });
+  const gw = await gateway(conf({ servers: [api.url], ...options }), {
+    files: { 'jwks.json': jwksOf(key) },
+    ...more,
+  });
+  t.after(async () => {
+    await gw.stop();
+    await api.stop();
+  });
   return { api, gw };
 }
 
@@ -31,7 +37,14 @@ test('out of file descriptors it goes on serving whom it holds, and recovers', a
   early.write(ask);
   assert.equal((await early.answers(2))[1].status, 200);
   crowd.forEach((client) => client.destroy());
-  await until(() => get(`${gw.url}/orders`, { token }).then(({ status }) => status === 200, () => false), 'room again');
+  await until(
+    () =>
+      get(`${gw.url}/orders`, { token }).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    'room again',
+  );
   assert.equal((await gw.workers()).length, 1);
   assert.doesNotMatch(gw.log(), /worker.*(died|signal)/i);
   early.destroy();
@@ -41,7 +54,14 @@ test('with max_connections held, others are shed or wait, and come in later', as
   const { gw } = await house(t, { workers: 1, top: 'max_connections = 8' });
   const crowd = await Promise.all(Array.from({ length: 20 }, () => connect(gw.port)));
   crowd.forEach((client) => client.destroy());
-  await until(() => get(`${gw.url}/orders`, { token }).then(({ status }) => status === 200, () => false), 'room again');
+  await until(
+    () =>
+      get(`${gw.url}/orders`, { token }).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    'room again',
+  );
 });
 
 test('a head that never ends is cut off after header_timeout', async (t) => {
@@ -98,8 +118,10 @@ test('a client that reads nothing is cut off after send_timeout', async (t) => {
 
 test('a port that is taken: a clear message, and exit 1', async (t) => {
   const { api } = await house(t);
-  const gw = await gateway(conf({ servers: [api.url], top: `listen "127.0.0.1:${api.port}" { }` }),
-    { files: { 'jwks.json': jwksOf(key) }, expect: 'failure' });
+  const gw = await gateway(
+    conf({ servers: [api.url], top: `listen "127.0.0.1:${api.port}" { }` }),
+    { files: { 'jwks.json': jwksOf(key) }, expect: 'failure' },
+  );
   t.after(() => gw.stop());
   assert.equal((await gw.ended).code, 1);
   assert.match(gw.log(), new RegExp(`127\\.0\\.0\\.1:${api.port}`));

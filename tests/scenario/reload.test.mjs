@@ -18,7 +18,10 @@ const files = { 'jwks.json': jwksOf(key) };
 async function house(t, options) {
   const api = await backend();
   const gw = await gateway(conf({ servers: [api.url], ...options }), { files });
-  t.after(async () => { await gw.stop(); await api.stop(); });
+  t.after(async () => {
+    await gw.stop();
+    await api.stop();
+  });
   return { api, gw };
 }
 
@@ -26,7 +29,10 @@ test('100 reloads under load lose no request, and leave nothing behind', async (
   const { api, gw } = await house(t);
   const expired = await mint(key, { exp: 1 });
   const filesBefore = await openFiles(gw.pid);
-  const load = busy(`${gw.url}/orders`, [{ name: 'good', token: () => token }, { name: 'bad', token: () => expired }]);
+  const load = busy(`${gw.url}/orders`, [
+    { name: 'good', token: () => token },
+    { name: 'bad', token: () => expired },
+  ]);
   for (let i = 0; i < 100; i += 1) await gw.reload();
   const tally = await load.stop();
   assert.deepEqual(tally.failures, []);
@@ -34,7 +40,7 @@ test('100 reloads under load lose no request, and leave nothing behind', async (
   assert.equal(tally.of('bad', 401), tally.sent.get('bad'));
   assert.equal(api.hits, tally.sent.get('good'));
   await until(async () => (await gw.workers()).length === 2, 'the old workers to be gone', 40_000);
-  assert.ok(await openFiles(gw.pid) <= filesBefore + 4, 'the master leaks files');
+  assert.ok((await openFiles(gw.pid)) <= filesBefore + 4, 'the master leaks files');
 });
 
 test('a reload keeps the sockets, the caches and a request under way', async (t) => {
@@ -52,7 +58,11 @@ test('a reload keeps the sockets, the caches and a request under way', async (t)
   const [answer] = await client.answers(1);
   assert.equal(answer.status, 200);
   client.destroy();
-  await until(async () => !(await gw.workers()).some((pid) => old.includes(pid)), 'the old workers to leave', 40_000);
+  await until(
+    async () => !(await gw.workers()).some((pid) => old.includes(pid)),
+    'the old workers to leave',
+    40_000,
+  );
 });
 
 test('an old worker answers the next request on a kept connection, and says close', async (t) => {
@@ -74,7 +84,10 @@ test('a new conf rules from its reload on', async (t) => {
   const { api, gw } = await house(t);
   assert.equal((await get(`${gw.url}/orders`, { token })).status, 200);
   await gw.reload(conf({ servers: [api.url], route: 'scopes = {"admin"}' }));
-  await until(async () => (await get(`${gw.url}/orders`, { token })).status === 403, 'the new conf to rule');
+  await until(
+    async () => (await get(`${gw.url}/orders`, { token })).status === 403,
+    'the new conf to rule',
+  );
 });
 
 /** The same conf with one thing wrong, and the line that is wrong where the text tells it. */
@@ -82,12 +95,14 @@ const BROKEN = {
   'an open brace': (text) => `${text}\nroute "x" {`,
   'a closing brace too many': (text) => `${text}\n}`,
   'an unknown directive': (text) => `${text}\nspeed = 9`,
-  'an unknown directive in a section': (text) => text.replace('paths = {"/"}', 'paths = {"/"} colour = "red"'),
+  'an unknown directive in a section': (text) =>
+    text.replace('paths = {"/"}', 'paths = {"/"} colour = "red"'),
   'a number out of range': (text) => text.replace('workers = 2', 'workers = 100000'),
   'a negative number': (text) => text.replace('workers = 2', 'workers = -1'),
   'a word for a number': (text) => text.replace('workers = 2', 'workers = many'),
   'an unknown upstream': (text) => text.replace('upstream = "api"', 'upstream = "nowhere"'),
-  'an unknown issuer': (text) => text.replace('paths = {"/"}', 'paths = {"/"} issuers = {"nobody"}'),
+  'an unknown issuer': (text) =>
+    text.replace('paths = {"/"}', 'paths = {"/"} issuers = {"nobody"}'),
   'an unknown algorithm': (text) => text.replace('audience =', 'algorithms = {"RS257"} audience ='),
   'the algorithm none': (text) => text.replace('audience =', 'algorithms = {"none"} audience ='),
   'no audience': (text) => text.replace(/audience = .*/, ''),
@@ -99,7 +114,8 @@ const BROKEN = {
   'no servers': (text) => text.replace(/servers = .*/, ''),
   'a path without a slash': (text) => text.replace('paths = {"/"}', 'paths = {"orders"}'),
   'a list for a word': (text) => text.replace('access_log = "-"', 'access_log = {"-", "x"}'),
-  'two upstreams of one name': (text) => `${text}\nupstream "api" { servers = {"http://127.0.0.1:1"} }`,
+  'two upstreams of one name': (text) =>
+    `${text}\nupstream "api" { servers = {"http://127.0.0.1:1"} }`,
   'a string left open': (text) => text.replace('upstream = "api"', 'upstream = "api'),
   'binary rubbish': () => '\u0001\u0002\u0000\u00ff',
   'nothing at all': () => '',
@@ -123,7 +139,10 @@ test('a broken conf changes nothing, and the log gives file, line and reason', a
   assert.deepEqual(tally.failures, []);
   assert.equal(tally.of('good', 200), tally.sent.get('good'));
   await gw.reload(conf({ servers: ['http://127.0.0.1:1'] }));
-  await until(async () => (await get(`${gw.url}/orders`, { token })).status === 502, 'a good conf to be taken again');
+  await until(
+    async () => (await get(`${gw.url}/orders`, { token })).status === 502,
+    'a good conf to be taken again',
+  );
 });
 
 test('a conf that is gone changes nothing either', async (t) => {
@@ -150,14 +169,23 @@ test('a reload opens a new listener', async (t) => {
   const { api, gw } = await house(t);
   const port = await freePort();
   await gw.reload(conf({ servers: [api.url], top: `listen "127.0.0.1:${port}" { }` }));
-  await until(() => get(`http://127.0.0.1:${port}/orders`, { token }).then(({ status }) => status === 200, () => false), 'the new listener');
+  await until(
+    () =>
+      get(`http://127.0.0.1:${port}/orders`, { token }).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    'the new listener',
+  );
   assert.equal((await get(`${gw.url}/orders`, { token })).status, 200);
 });
 
 for (const [name, spoil] of Object.entries(BROKEN)) {
   test(`-t refuses a conf with ${name}`, async () => {
-    const { code, stderr, stdout } = await command(['-t', '-c', 'gatehouse.conf'],
-      { conf: spoil(conf({ servers: ['http://127.0.0.1:1'] })), files });
+    const { code, stderr, stdout } = await command(['-t', '-c', 'gatehouse.conf'], {
+      conf: spoil(conf({ servers: ['http://127.0.0.1:1'] })),
+      files,
+    });
     assert.equal(code, 1);
     assert.match(stderr + stdout, /gatehouse\.conf:\d+: \S/);
   });
@@ -169,8 +197,11 @@ test('-t takes a good conf, and warns of what is weak', async () => {
   const good = await check(whole);
   assert.equal(good.code, 0, good.stderr);
   assert.doesNotMatch(good.stderr + good.stdout, /warn/i);
-  const weak = { 'any audience': whole.replace('"orders-api"', '"*"'), 'an anonymous route': whole.replace('paths = {"/"}', 'paths = {"/"} anonymous = true'),
-    'a long leeway': whole.replace('audience =', 'leeway = 300 audience =') };
+  const weak = {
+    'any audience': whole.replace('"orders-api"', '"*"'),
+    'an anonymous route': whole.replace('paths = {"/"}', 'paths = {"/"} anonymous = true'),
+    'a long leeway': whole.replace('audience =', 'leeway = 300 audience ='),
+  };
   for (const [name, text] of Object.entries(weak)) {
     const { code, stderr, stdout } = await check(text);
     assert.equal(code, 0, `${name}: ${stderr}`);

@@ -18,8 +18,13 @@ const ask = (target) => head(`GET ${target} HTTP/1.1`, 'Host: a', `Authorization
 
 async function house(t, options) {
   const api = await backend();
-  const gw = await gateway(conf({ servers: [api.url], ...options }), { files: { 'jwks.json': jwksOf(key) } });
-  t.after(async () => { await gw.stop(); await api.stop(); });
+  const gw = await gateway(conf({ servers: [api.url], ...options }), {
+    files: { 'jwks.json': jwksOf(key) },
+  });
+  t.after(async () => {
+    await gw.stop();
+    await api.stop();
+  });
   return { api, gw };
 }
 
@@ -35,7 +40,17 @@ for (const signal of ['SIGTERM', 'SIGQUIT']) {
     const { api, gw } = await house(t);
     const client = await holding(api, gw);
     gw.kill(signal);
-    await until(() => connect(gw.port).then((c) => { c.destroy(); return false; }, () => true), 'the sockets to close');
+    await until(
+      () =>
+        connect(gw.port).then(
+          (c) => {
+            c.destroy();
+            return false;
+          },
+          () => true,
+        ),
+      'the sockets to close',
+    );
     api.release();
     const [answer] = await client.answers(1);
     assert.equal(answer.status, 200);
@@ -48,7 +63,9 @@ test('TERM waits for the rest of a body, up and down', async (t) => {
   const { gw } = await house(t);
   const body = 'x'.repeat(1000);
   const client = await connect(gw.port);
-  client.write(`${head('POST /sink HTTP/1.1', 'Host: a', `Authorization: Bearer ${token}`, 'Content-Length: 1000')}${body.slice(0, 500)}`);
+  client.write(
+    `${head('POST /sink HTTP/1.1', 'Host: a', `Authorization: Bearer ${token}`, 'Content-Length: 1000')}${body.slice(0, 500)}`,
+  );
   await until(() => get(`${gw.url}/orders`, { token }), 'the worker to have read it');
   gw.kill('SIGTERM');
   await gw.sees(/drain|stop|finish/i);
@@ -72,7 +89,17 @@ test('a second TERM stops at once', async (t) => {
   const { api, gw } = await house(t);
   const client = await holding(api, gw);
   gw.kill('SIGTERM');
-  await until(() => connect(gw.port).then((c) => { c.destroy(); return false; }, () => true), 'the sockets to close');
+  await until(
+    () =>
+      connect(gw.port).then(
+        (c) => {
+          c.destroy();
+          return false;
+        },
+        () => true,
+      ),
+    'the sockets to close',
+  );
   gw.kill('SIGTERM');
   await client.over();
   await gw.ended;
@@ -82,12 +109,23 @@ test('a second TERM stops at once', async (t) => {
 test('INT stops at once, and no process stays', async (t) => {
   const { api, gw } = await house(t);
   const client = await holding(api, gw);
-  const children = [...await gw.workers(), await gw.keeper()];
+  const children = [...(await gw.workers()), await gw.keeper()];
   gw.kill('SIGINT');
   await gw.ended;
   await client.over();
   client.destroy();
-  await until(() => children.every((pid) => { try { process.kill(pid, 0); return false; } catch { return true; } }), 'the children to leave');
+  await until(
+    () =>
+      children.every((pid) => {
+        try {
+          process.kill(pid, 0);
+          return false;
+        } catch {
+          return true;
+        }
+      }),
+    'the children to leave',
+  );
 });
 
 test('idle connections do not hold up a TERM', async (t) => {
@@ -104,8 +142,10 @@ test('idle connections do not hold up a TERM', async (t) => {
 test('USR1 opens the log files anew', async (t) => {
   const { gw } = await house(t, { accessLog: 'access.log' });
   const file = join(gw.folder, 'access.log');
-  const lines = async (name) => (await readFile(name, 'utf8').catch(() => '')).split('\n').filter(Boolean).map(JSON.parse);
-  const logged = (name, path) => until(async () => (await lines(name)).some((line) => line.path === path), `${path} in ${name}`);
+  const lines = async (name) =>
+    (await readFile(name, 'utf8').catch(() => '')).split('\n').filter(Boolean).map(JSON.parse);
+  const logged = (name, path) =>
+    until(async () => (await lines(name)).some((line) => line.path === path), `${path} in ${name}`);
   await get(`${gw.url}/before`, { token });
   await logged(file, '/before');
   await rename(file, `${file}.1`);

@@ -21,8 +21,9 @@ let rest;
 
 before(async () => {
   api = await backend();
-  gw = await gateway(conf({ servers: [api.url], workers: 1, route: 'max_body = "2G"' }),
-    { files: { 'jwks.json': jwksOf(key) } });
+  gw = await gateway(conf({ servers: [api.url], workers: 1, route: 'max_body = "2G"' }), {
+    files: { 'jwks.json': jwksOf(key) },
+  });
   [worker] = await gw.workers();
   rest = await residentBytes(worker);
 });
@@ -81,7 +82,7 @@ test('a client that stops reading stops the backend', async () => {
   response.pause();
   await until(() => response.readableLength > 0, 'the first bytes');
   for (let i = 0; i < 20; i += 1) {
-    assert.ok(await grown() < BOUND);
+    assert.ok((await grown()) < BOUND);
     await new Promise(setImmediate);
   }
   response.destroy();
