@@ -121,6 +121,11 @@ fetch_begin(const struct fetch_request *request, uint64_t now_ms)
 	if (f->form_n > 0)
 		memcpy(f->form, request->form.p, f->form_n);
 	reply_init(&f->reply, request->max_bytes);
+	if (request->address != NULL) {
+		f->addresses = (struct resolve_answer){ .n = 1 };
+		memcpy(&f->addresses.addresses[0].address, request->address, request->address_len);
+		f->addresses.addresses[0].len = request->address_len;
+	}
 	if (!url_parse(&f->url, span_of(request->url)))
 		fail(f, "the URL is not an absolute http or https URL");
 	return f;
@@ -174,13 +179,17 @@ open_next(struct fetch *f, uint64_t now_ms)
 }
 
 static enum run
-begin(struct fetch *f)
+begin(struct fetch *f, uint64_t now_ms)
 {
 	const char *reason;
 
 	if (f->url.https && f->tls == NULL &&
 	    (f->tls = stream_tls_context(f->ca_file, &reason)) == NULL)
 		return fail(f, "cannot load trusted certificates: %s", reason);
+	if (f->addresses.n > 0) {
+		write_request(f);
+		return open_next(f, now_ms);
+	}
 	f->resolve = resolve_begin(f->url.host, f->url.port);
 	if (f->resolve == NULL)
 		return fail(f, "cannot resolve %s: %s", f->url.host, strerror(errno));
@@ -328,7 +337,7 @@ step(struct fetch *f, uint64_t now_ms)
 {
 	switch (f->state) {
 	case FETCH_BEGIN:
-		return begin(f);
+		return begin(f, now_ms);
 	case FETCH_RESOLVE:
 		return resolve(f, now_ms);
 	case FETCH_CONNECT:

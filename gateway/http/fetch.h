@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "gateway/base/span.h"
 #include "gateway/base/want.h"
@@ -31,6 +32,8 @@ struct fetch_request {
 	size_t		 max_bytes;	/* of the answer's body */
 	uint64_t	 timeout_ms;	/* for all of it */
 	unsigned	 redirects;	/* followed at most; 0: a 3xx is an answer like any other */
+	const struct sockaddr *address;	/* where to connect, whatever the URL's host; NULL: resolve it */
+	socklen_t	 address_len;
 };
 
 struct fetch_result {

@@ -1,0 +1,64 @@
+#include "gateway/discovery.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/http/url.h"
+
+bool
+discovery_url(const char *issuer, char *url, size_t size)
+{
+	size_t n = strlen(issuer);
+
+	if (n > 0 && issuer[n - 1] == '/')
+		n--;
+	return (size_t)snprintf(url, size, "%.*s/.well-known/openid-configuration", (int)n,
+	    issuer) < size;
+}
+
+static struct span
+member(const json_t *document, const char *name)
+{
+	const json_t *value = json_object_get(document, name);
+
+	return span_make(json_string_value(value), json_string_length(value));
+}
+
+static bool
+is_safe(const struct url *url, const char *issuer)
+{
+	struct url base;
+
+	if (url->https || url_is_loopback(url))
+		return true;
+	return url_parse(&base, span_of(issuer)) && !base.https;
+}
+
+static const char *
+judge(const json_t *document, const char *issuer, char *jwks_uri, size_t size)
+{
+	struct span uri = member(document, "jwks_uri");
+	struct url url;
+
+	if (!span_eq(member(document, "issuer"), span_of(issuer)))
+		return "the discovery document is of another issuer";
+	if (uri.n == 0 || uri.n >= size || !url_parse(&url, uri))
+		return "the discovery document has no usable jwks_uri";
+	if (!is_safe(&url, issuer))
+		return "the discovery document has a jwks_uri that is not https";
+	snprintf(jwks_uri, size, "%.*s", SPAN_ARG(uri));
+	return NULL;
+}
+
+const char *
+discovery_read(struct span document, const char *issuer, char *jwks_uri, size_t size)
+{
+	json_t *root = json_loadb(document.p, document.n, JSON_REJECT_DUPLICATES, NULL);
+	const char *wrong = "the discovery document is no JSON object";
+
+	if (json_is_object(root))
+		wrong = judge(root, issuer, jwks_uri, size);
+	json_decref(root);
+	return wrong;
+}

@@ -1,0 +1,256 @@
+#include "gateway/keeper.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "gateway/admin.h"
+#include "gateway/base/bell.h"
+#include "gateway/base/log.h"
+#include "gateway/loop/loop.h"
+#include "gateway/refresh.h"
+#include "gateway/token/alg.h"
+#include "shm/board.h"
+#include "shm/keys.h"
+#include "upstream/probe.h"
+
+#define LEAVE_MAX_MS	1000	/* for open connections of the admin listener */
+
+enum keeper_state {
+	KEEPER_STARTING,
+	KEEPER_READY,
+	KEEPER_LEAVING,
+};
+
+struct keeper {
+	struct process		*process;
+	struct loop		*loop;
+	struct alg_tools	*tools;
+	struct refresh		**refreshes;	/* one an issuer; NULL where it could not be made */
+	size_t			 n_refreshes;
+	struct probe		**probes;
+	size_t			 n_probes;
+	struct admin		*admin;		/* NULL: not asked for */
+	enum keeper_state	 state;
+	uint64_t		 leave_ms;	/* when leaving has an end */
+	struct task		 orders;
+	struct watch		 orders_watch;
+	struct task		 bell;
+	struct watch		 bell_watch;
+	struct task		 beat;
+	struct turn_end		 turn_end;
+};
+
+static void
+leave(struct keeper *k)
+{
+	if (k->state == KEEPER_LEAVING)
+		return;
+	k->state = KEEPER_LEAVING;
+	k->leave_ms = loop_now_ms(k->loop) + LEAVE_MAX_MS;
+	process_draining(k->process);
+	if (k->admin != NULL)
+		admin_leave(k->admin);
+}
+
+static void
+run_orders(struct loop *loop, struct task *task)
+{
+	struct keeper *k = (struct keeper *)((char *)task - offsetof(struct keeper, orders));
+
+	for (;;)
+		switch (process_order(k->process)) {
+		case ORDER_NONE:
+			return;
+		case ORDER_DRAIN:
+			leave(k);
+			break;
+		case ORDER_STOP:
+			loop_stop(loop);
+			break;
+		case ORDER_REOPEN:
+			if (!log_reopen())
+				log_error("cannot open the error log again: going on with the old one");
+			break;
+		}
+}
+
+static void
+look_for_wishes(struct keeper *k)
+{
+	for (size_t i = 0; i < k->n_refreshes; i++)
+		if (k->refreshes[i] != NULL)
+			refresh_look(k->refreshes[i]);
+}
+
+static void
+run_bell(struct loop *loop, struct task *task)
+{
+	struct keeper *k = (struct keeper *)((char *)task - offsetof(struct keeper, bell));
+
+	(void)loop;
+	bell_clear(k->process->bell);
+	look_for_wishes(k);
+}
+
+/* Shows that it lives; and a wish whose ring was lost with the keeper before is found here. */
+static void
+run_beat(struct loop *loop, struct task *task)
+{
+	struct keeper *k = (struct keeper *)((char *)task - offsetof(struct keeper, beat));
+
+	look_for_wishes(k);
+	task_deadline(loop, task, loop_now_ms(loop) + PROCESS_BEAT_MS);
+}
+
+static bool
+all_tried(const struct keeper *k)
+{
+	for (size_t i = 0; i < k->n_refreshes; i++)
+		if (k->refreshes[i] != NULL && !refresh_tried(k->refreshes[i]))
+			return false;
+	return true;
+}
+
+static void
+end_turn(struct loop *loop, void *argument)
+{
+	struct keeper *k = argument;
+
+	process_beat(k->process, loop_now_ms(loop));
+	if (k->state == KEEPER_STARTING && all_tried(k)) {
+		k->state = KEEPER_READY;
+		process_ready(k->process);
+	}
+	if (k->state == KEEPER_LEAVING && (k->admin == NULL || admin_connections(k->admin) == 0 ||
+	    loop_now_ms(loop) >= k->leave_ms))
+		loop_stop(loop);
+}
+
+/* Issuers that are gone from the configuration give their slots away, then the others take theirs. */
+static bool
+keep_keys(struct keeper *k)
+{
+	const struct config *conf = k->process->config;
+	uint64_t *ids = calloc(conf->n_issuers + 1, sizeof(*ids));
+
+	k->refreshes = calloc(conf->n_issuers + 1, sizeof(struct refresh *));
+	if (ids == NULL || k->refreshes == NULL) {
+		free(ids);
+		return false;
+	}
+	for (size_t i = 0; i < conf->n_issuers; i++)
+		ids[i] = conf->issuers[i].id;
+	keys_retain(k->process->shared->keys, ids, conf->n_issuers);
+	free(ids);
+	for (; k->n_refreshes < conf->n_issuers; k->n_refreshes++)
+		k->refreshes[k->n_refreshes] = refresh_new(k->loop, &conf->issuers[k->n_refreshes],
+		    k->process->shared, k->tools);
+	return true;
+}
+
+/* A server that is not checked any more must not stay down for what was found once. */
+static void
+forget_probe(struct board *board, const struct config_server *server)
+{
+	struct board_slot *slot = board_slot(board, server->id);
+
+	if (slot != NULL)
+		board_probed(slot, BOARD_UNKNOWN);
+}
+
+static bool
+check_servers(struct keeper *k, const struct config_upstream *u)
+{
+	struct board *board = k->process->shared->board;
+	struct probe **more = realloc(k->probes, (k->n_probes + u->n_servers + 1) * sizeof(*more));
+
+	if (more == NULL)
+		return false;
+	k->probes = more;
+	for (size_t i = 0; i < u->n_servers; i++) {
+		if (u->health_check.path[0] == '\0') {
+			forget_probe(board, &u->servers[i]);
+			continue;
+		}
+		k->probes[k->n_probes] = probe_new(k->loop, u, &u->servers[i], board);
+		if (k->probes[k->n_probes] == NULL)
+			return false;
+		k->n_probes++;
+	}
+	return true;
+}
+
+static bool
+check_upstreams(struct keeper *k)
+{
+	const struct config *conf = k->process->config;
+
+	for (size_t i = 0; i < conf->n_upstreams; i++)
+		if (!check_servers(k, &conf->upstreams[i]))
+			return false;
+	return true;
+}
+
+static bool
+open_admin(struct keeper *k)
+{
+	const struct listeners *listeners = &k->process->listeners;
+
+	for (size_t i = 0; i < listeners->n && k->admin == NULL; i++)
+		if (listeners->items[i].admin && listeners->items[i].fd >= 0) {
+			k->admin = admin_new(k->loop, k->process, listeners->items[i].fd);
+			return k->admin != NULL;
+		}
+	return true;
+}
+
+static bool
+listen_to_others(struct keeper *k)
+{
+	task_init(&k->orders, run_orders);
+	task_init(&k->bell, run_bell);
+	task_init(&k->beat, run_beat);
+	loop_at_turn_end(k->loop, &k->turn_end, end_turn, k);
+	run_beat(k->loop, &k->beat);
+	return loop_watch_level(k->loop, &k->orders_watch, k->process->orders, false, &k->orders) &&
+	    loop_watch_level(k->loop, &k->bell_watch, k->process->bell, false, &k->bell);
+}
+
+static bool
+set_up(struct keeper *k)
+{
+	k->loop = loop_new();
+	k->tools = alg_tools_new();
+	if (k->loop != NULL && k->tools != NULL && keep_keys(k) && check_upstreams(k) &&
+	    open_admin(k) && listen_to_others(k))
+		return true;
+	log_error("the keeper cannot begin its work");
+	return false;
+}
+
+static void
+tear_down(struct keeper *k)
+{
+	admin_free(&k->admin);
+	for (size_t i = 0; i < k->n_probes; i++)
+		probe_free(&k->probes[i]);
+	for (size_t i = 0; i < k->n_refreshes; i++)
+		refresh_free(&k->refreshes[i]);
+	free(k->probes);
+	free(k->refreshes);
+	alg_tools_free(&k->tools);
+	loop_free(&k->loop);
+}
+
+int
+keeper_main(struct process *process)
+{
+	struct keeper k = { .process = process };
+	bool good = set_up(&k);
+
+	if (good)
+		loop_run(k.loop);
+	process_draining(process);
+	tear_down(&k);
+	return good ? 0 : 1;
+}
