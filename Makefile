@@ -35,6 +35,7 @@ LDLIBS := $(LLHTTP_LIBS) $(shell pkg-config --libs $(DEPENDENCIES) 2>/dev/null) 
 ALL_LDFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined) -Wl,-z,relro,-z,now $(LDFLAGS)
 
 SOURCES := $(sort $(wildcard shm/*.c upstream/*.c gateway/*.c gateway/*/*.c))
+HEADERS := $(sort $(wildcard shm/*.h upstream/*.h gateway/*.h gateway/*/*.h))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(LLHTTP_SOURCES:%=$(BUILD)/llhttp/%.o)
 LIBRARY := $(filter-out $(BUILD)/gateway/main.o,$(OBJECTS))
 
@@ -59,6 +60,24 @@ $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@$(CC) $(LLHTTP_CFLAGS) -std=gnu17 -O2 -g -w -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
+
+# installs what is missing, builds, and shows the gateway in front of a demo API; Ctrl-C ends it
+run:
+	@tests/setup.sh run
+	@$(MAKE) --no-print-directory all
+	@exec tests/demo/run.sh
+
+check:
+	@awk -f tests/layers.awk $(wildcard $(SOURCES) $(HEADERS))
+	@awk -f tests/shape.awk $(wildcard $(SOURCES) $(HEADERS))
+	@tests/check_conf.sh
+
+install: all
+	install -D -m 755 $(BUILD)/gatehouse $(DESTDIR)$(PREFIX)/sbin/gatehouse
+	test -e $(DESTDIR)$(SYSCONFDIR)/gatehouse/gatehouse.conf || \
+		install -D -m 640 etc/gatehouse.conf $(DESTDIR)$(SYSCONFDIR)/gatehouse/gatehouse.conf
+	install -D -m 644 etc/gatehouse.service \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/gatehouse.service
 
 clean:
 	rm -rf build

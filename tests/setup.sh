@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Installs what is missing from Debian's packages: tests/setup.sh build|run|test|bench
+# As another user than root it only says what is missing.
+set -u
+
+missing=()
+
+# $1: package; the rest: a test that succeeds when nothing needs installing
+need()
+{
+	local package=$1
+	shift
+	"$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+have_llhttp()
+{
+	pkg-config --exists 'libllhttp >= 9.2' || [ -f /usr/share/llhttp/llhttp.c ]
+}
+
+# the package that brings llhttp: a library where Debian has it, else the sources of node-llhttp
+llhttp_package()
+{
+	if apt-cache show libllhttp-dev 2>/dev/null | grep -q '^Version: \(9\|[1-9][0-9]\)'; then
+		echo libllhttp-dev
+	else
+		echo node-llhttp
+	fi
+}
+
+need_build()
+{
+	need gcc command -v cc
+	need make command -v make
+	need libc6-dev test -f /usr/include/stdlib.h
+	need pkg-config command -v pkg-config
+	need libssl-dev pkg-config --exists openssl
+	need libjansson-dev pkg-config --exists jansson
+	need libconfuse-dev pkg-config --exists libconfuse
+	have_llhttp || missing+=(llhttp)
+}
+
+need_run()
+{
+	need_build
+	need nodejs command -v node
+	need node-express test -d /usr/share/nodejs/express
+}
+
+need_test()
+{
+	need_run
+	need check pkg-config --exists check
+	need npm command -v npm
+	need curl command -v curl
+	need procps command -v ps
+	need util-linux command -v prlimit
+	need gawk command -v gawk
+}
+
+need_bench()
+{
+	need_test
+	need nginx-light command -v nginx
+	need wrk command -v wrk
+}
+
+case ${1:-} in
+build | run | test | bench) "need_$1" ;;
+*) echo "usage: tests/setup.sh build|run|test|bench" >&2; exit 2 ;;
+esac
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "Missing packages: ${missing[*]/#llhttp/node-llhttp (or libllhttp-dev)}. As root: apt-get install ${missing[*]/#llhttp/node-llhttp}" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq || echo "the package lists could not be brought up to date; trying with what is there" >&2
+missing=("${missing[@]/#llhttp/$(llhttp_package)}")
+echo "Installing ${missing[*]}"
+log=$(mktemp)
+if ! apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1; then
+	tail -n 20 "$log" >&2
+	rm -f "$log"
+	echo "these packages could not be installed: ${missing[*]}" >&2
+	exit 1
+fi
+rm -f "$log"
