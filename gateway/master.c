@@ -35,6 +35,7 @@
 #define LOOK_EVERY_MS		1000	/* at heartbeats */
 #define ASLEEP_MS		5000	/* a turn longer than this: we were stopped ourselves */
 #define KEEPER_READY_MAX_MS	3000	/* the start does not wait longer for keys */
+#define HEIR_MAX_MS		60000	/* until a new binary must have taken over */
 #define ERROR_SIZE		8192
 
 enum master_state {
@@ -53,6 +54,7 @@ struct master {
 	bool			 wants_upgrade;
 	bool			 announced;	/* that all is ready */
 	pid_t			 heir;		/* the new binary's master; 0: none */
+	uint64_t		 heir_due_ms;	/* when it must have taken over */
 	uint64_t		 looked_ms;
 	int			 exit_status;
 };
@@ -172,6 +174,7 @@ upgrade(struct master *m)
 	}
 	m->heir = startup_bequeath(&m->start, &serving(m)->listeners);
 	if (m->heir > 0) {
+		m->heir_due_ms = clock_ms() + HEIR_MAX_MS;
 		log_notice("upgrade: the new binary's master is %d", (int)m->heir);
 		return;
 	}
@@ -287,6 +290,11 @@ advance(struct master *m, uint64_t now_ms)
 	announce(m, now_ms);
 	if (m->state != MASTER_RUNNING || m->newest->state == GENERATION_STARTING)
 		return;
+	if (m->heir != 0 && now_ms >= m->heir_due_ms) {
+		log_error("the new binary's master %d does not take over: killing it", (int)m->heir);
+		kill(m->heir, SIGKILL);
+		m->heir_due_ms = UINT64_MAX;
+	}
 	if (m->wants_upgrade)
 		upgrade(m);
 	else if (m->wants_reload && m->heir == 0 && count_ending(m) < OLDER_MAX)

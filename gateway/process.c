@@ -129,8 +129,11 @@ process_order(const struct process *p)
 	struct signalfd_siginfo signal;
 
 	while (read(p->orders, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
-		if (signal.ssi_signo == SIGQUIT)
+		if (signal.ssi_signo == SIGQUIT) {
+			if (getppid() != p->master)
+				log_warn("the master is gone: ending");
 			return ORDER_DRAIN;
+		}
 		if (signal.ssi_signo == SIGTERM)
 			return ORDER_STOP;
 		if (signal.ssi_signo == SIGUSR1)
