@@ -12,18 +12,23 @@
 #include "shm/cache.h"
 #include "shm/counter.h"
 #include "shm/keys.h"
+#include "shm/lease.h"
 #include "shm/names.h"
 #include "shm/rate.h"
+#include "shm/set.h"
 
 #define CONTROL_VERSION	1
+#define LEASES		8192	/* lookups and inserts under way at the same time */
 #define STILL_MS	2000	/* a worker without a heartbeat for so long may be stopped */
 
 enum part {
 	PART_CONTROL,
 	PART_TOKEN_CACHE,
 	PART_NEGATIVE_CACHE,
+	PART_LEASES,
 	PART_KEYS,
 	PART_RATES,
+	PART_REVOCATIONS,
 	PART_BOARD,
 	PART_COUNTERS,
 	PART_NAMES,
@@ -37,8 +42,10 @@ static const struct {
 	[PART_CONTROL] = { "control", CONTROL_VERSION },
 	[PART_TOKEN_CACHE] = { "token_cache", CACHE_VERSION },
 	[PART_NEGATIVE_CACHE] = { "negative_cache", CACHE_VERSION },
+	[PART_LEASES] = { "leases", LEASE_VERSION },
 	[PART_KEYS] = { "keys", KEYS_VERSION },
 	[PART_RATES] = { "rate_limits", RATE_VERSION },
+	[PART_REVOCATIONS] = { "revocations", SET_VERSION },
 	[PART_BOARD] = { "board", BOARD_VERSION },
 	[PART_COUNTERS] = { "counters", COUNTER_VERSION },
 	[PART_NAMES] = { "names", NAMES_VERSION },
@@ -62,8 +69,8 @@ static bool
 is_complete(const struct shared *s)
 {
 	return s->control != NULL && s->token_cache != NULL && s->negative_cache != NULL &&
-	    s->keys != NULL && s->rates != NULL && s->board != NULL && s->counters != NULL &&
-	    s->names != NULL;
+	    s->leases != NULL && s->keys != NULL && s->rates != NULL && s->revocations != NULL &&
+	    s->board != NULL && s->counters != NULL && s->names != NULL;
 }
 
 static void
@@ -72,8 +79,10 @@ format(struct shared *s, const struct place p[PART_END], const uint8_t *key)
 	s->control = p[PART_CONTROL].at;
 	s->token_cache = cache_init(p[PART_TOKEN_CACHE].at, p[PART_TOKEN_CACHE].size, key);
 	s->negative_cache = cache_init(p[PART_NEGATIVE_CACHE].at, p[PART_NEGATIVE_CACHE].size, key);
+	s->leases = lease_init(p[PART_LEASES].at, p[PART_LEASES].size, key);
 	s->keys = keys_init(p[PART_KEYS].at, p[PART_KEYS].size);
 	s->rates = rate_init(p[PART_RATES].at, p[PART_RATES].size);
+	s->revocations = set_init(p[PART_REVOCATIONS].at, p[PART_REVOCATIONS].size, key);
 	s->board = board_init(p[PART_BOARD].at, p[PART_BOARD].size);
 	s->counters = counter_init(p[PART_COUNTERS].at, p[PART_COUNTERS].size);
 	s->names = names_init(p[PART_NAMES].at, p[PART_NAMES].size, key);
@@ -87,8 +96,10 @@ shared_create(struct shared *s, const struct shared_sizes *sizes,
 		[PART_CONTROL] = sizeof(struct shared_control),
 		[PART_TOKEN_CACHE] = sizes->token_cache,
 		[PART_NEGATIVE_CACHE] = sizes->negative_cache,
+		[PART_LEASES] = lease_size_for(LEASES),
 		[PART_KEYS] = keys_size(),
 		[PART_RATES] = sizes->rate_limits,
+		[PART_REVOCATIONS] = sizes->revocations,
 		[PART_BOARD] = board_size(),
 		[PART_COUNTERS] = counter_size(),
 		[PART_NAMES] = names_size(),
@@ -142,8 +153,10 @@ shared_attach(struct shared *s, int fd)
 	s->control = control_attach(&p[PART_CONTROL]);
 	s->token_cache = cache_attach(p[PART_TOKEN_CACHE].at, p[PART_TOKEN_CACHE].size);
 	s->negative_cache = cache_attach(p[PART_NEGATIVE_CACHE].at, p[PART_NEGATIVE_CACHE].size);
+	s->leases = lease_attach(p[PART_LEASES].at, p[PART_LEASES].size);
 	s->keys = keys_attach(p[PART_KEYS].at, p[PART_KEYS].size);
 	s->rates = rate_attach(p[PART_RATES].at, p[PART_RATES].size);
+	s->revocations = set_attach(p[PART_REVOCATIONS].at, p[PART_REVOCATIONS].size);
 	s->board = board_attach(p[PART_BOARD].at, p[PART_BOARD].size);
 	s->counters = counter_attach(p[PART_COUNTERS].at, p[PART_COUNTERS].size);
 	s->names = names_attach(p[PART_NAMES].at, p[PART_NAMES].size);
