@@ -112,12 +112,18 @@ refuse(struct jwks *set, const char **reason, const char *why)
 	return ISSUER_KEYS_REFUSED;
 }
 
+bool
+issuer_keys_hold(const struct issuer_keys *k, const char *bytes, size_t n)
+{
+	return k->bytes != NULL && k->n == n && memcmp(k->bytes, bytes, n) == 0;
+}
+
 enum issuer_keys_result
 issuer_keys_take(struct issuer_keys *k, struct span bytes, uint64_t now_s, const char **reason)
 {
 	struct jwks *set;
 
-	if (k->n == bytes.n && bytes.n > 0 && memcmp(k->bytes, bytes.p, bytes.n) == 0) {
+	if (issuer_keys_hold(k, bytes.p, bytes.n)) {
 		if (keys_publish(&k->slot, bytes.p, bytes.n, now_s))
 			return ISSUER_KEYS_SAME;
 		return refuse(NULL, reason, "its place in shared memory is lost");

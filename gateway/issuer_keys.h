@@ -36,7 +36,9 @@ enum issuer_keys_result {
  */
 bool issuer_keys_open(struct issuer_keys *k, const struct config_issuer *issuer, struct keys *keys,
     struct alg_tools *tools);
-/* Judges a set; REFUSED gives *reason, a sentence. `label` in metrics is the issuer's name. */
+/* True if the set in force is exactly these bytes. */
+bool issuer_keys_hold(const struct issuer_keys *k, const char *bytes, size_t n);
+/* Judges a set; REFUSED gives *reason, a sentence. */
 enum issuer_keys_result issuer_keys_take(struct issuer_keys *k, struct span bytes, uint64_t now_s,
     const char **reason);
 /* Frees what this process holds; the slot stays as it is. Safe on a zeroed one. */

@@ -14,7 +14,7 @@
 #include "gateway/key_file.h"
 
 #define FETCH_TIMEOUT_MS	10000
-#define FILE_LOOK_MS		1000
+#define FILE_LOOK_MS		250
 #define PAUSE_FIRST_MS		1000
 #define PAUSE_MAX_MS		30000
 #define URI_SIZE		(URL_TARGET_MAX + URL_HOST_MAX + 16)
@@ -106,14 +106,10 @@ count(const struct refresh *r, const char *result)
 	metric_count(METRIC_JWKS_FETCHES, r->label, metric_name(span_of(result)));
 }
 
-/*
- * Every attempt ends here. Wishes are served only now, after the set is in place: a worker that still sees its
- * wish pending knows that an answer is yet to come.
- */
+/* Every attempt ends here, after keys_publish() or keys_fail() said so to the workers. */
 static void
 end_attempt(struct refresh *r, uint64_t pause_ms)
 {
-	keys_try(&r->keys.slot, now_wall_s());
 	r->state = REFRESH_REST;
 	r->tried = true;
 	r->next_ms = loop_now_ms(r->loop) + pause_ms;
@@ -198,6 +194,7 @@ begin_attempt(struct refresh *r)
 {
 	char url[URI_SIZE];
 
+	keys_try(&r->keys.slot, now_wall_s());
 	if (r->uri[0] != '\0')
 		begin_fetch(r, REFRESH_FETCH, r->uri);
 	else if (discovery_url(r->issuer->issuer, url, sizeof(url)))
@@ -279,35 +276,46 @@ is_asked(const struct refresh *r)
 	    cooldown_left_s(r, &info, now_wall_s()) == 0;
 }
 
+/* What a look at the file has found becomes an attempt, when it is news or somebody asked. */
+static void
+judge_file(struct refresh *r, enum key_file_result result, bool asked, size_t n, const char *wrong)
+{
+	const char *path = r->issuer->jwks_file;
+	bool confirm = asked || loop_now_ms(r->loop) >= r->confirm_ms;
+	char reason[sizeof(r->complaint)];
+
+	if (result == KEY_FILE_FAILED)
+		snprintf(reason, sizeof(reason), "%.200s: %.100s", path, wrong);
+	else
+		snprintf(reason, sizeof(reason), "%s", r->complaint);
+	if (result == KEY_FILE_READ && reason[0] == '\0' && issuer_keys_hold(&r->keys, r->buf, n))
+		result = KEY_FILE_SAME;
+	if (result != KEY_FILE_READ && strcmp(reason, r->complaint) == 0 && !confirm)
+		return;
+	keys_try(&r->keys.slot, now_wall_s());
+	if (result == KEY_FILE_READ)
+		attempt_done(r, span_make(r->buf, n), path);
+	else if (reason[0] != '\0')
+		attempt_failed(r, reason);
+	else
+		attempt_done(r, span_make(r->keys.bytes, r->keys.n), path);
+	r->confirm_ms = loop_now_ms(r->loop) + refresh_pause_ms(r);
+}
+
 static void
 look_at_file(struct refresh *r)
 {
-	const char *path = r->issuer->jwks_file, *wrong = "";
-	uint64_t now_ms = loop_now_ms(r->loop);
-	char reason[sizeof(r->complaint)];
+	enum key_file_result result;
+	const char *wrong = "";
 	bool asked = is_asked(r);
-	size_t n;
+	size_t n = 0;
 
-	switch (key_file_look(&r->file, path, clock_wall_s(), r->buf, KEYS_BYTES_MAX, &n, &wrong)) {
-	case KEY_FILE_READ:
-		attempt_done(r, span_make(r->buf, n), path);
-		break;
-	case KEY_FILE_SAME:
-		if (r->complaint[0] == '\0' && (asked || now_ms >= r->confirm_ms))
-			attempt_done(r, span_make(r->keys.bytes, r->keys.n), path);
-		else if (asked)
-			end_attempt(r, 0);
-		break;
-	case KEY_FILE_FAILED:
+	result = key_file_look(&r->file, r->issuer->jwks_file, clock_wall_s(), r->buf, KEYS_BYTES_MAX,
+	    &n, &wrong);
+	if (result == KEY_FILE_FAILED)
 		r->file = (struct key_file){ 0 };
-		snprintf(reason, sizeof(reason), "%.200s: %.100s", path, wrong);
-		if (asked || !r->tried || strcmp(reason, r->complaint) != 0)
-			attempt_failed(r, reason);
-		break;
-	}
-	if (now_ms >= r->confirm_ms)
-		r->confirm_ms = now_ms + refresh_pause_ms(r);
-	r->next_ms = now_ms + FILE_LOOK_MS;
+	judge_file(r, result, asked, n, wrong);
+	r->next_ms = loop_now_ms(r->loop) + FILE_LOOK_MS;
 }
 
 static void
@@ -339,8 +347,8 @@ first_attempt_ms(const struct refresh *r)
 	uint64_t now_ms = loop_now_ms(r->loop);
 	struct keys_info info;
 
-	if (!keys_info(&r->keys.slot, &info) || info.status == KEYS_NEVER)
-		return now_ms;
+	if (!keys_info(&r->keys.slot, &info) || info.status == KEYS_NEVER || info.attempts & 1)
+		return now_ms;		/* an odd count: a keeper died over it */
 	if (info.status == KEYS_FAILED)
 		return now_ms + random_ms(PAUSE_FIRST_MS);
 	return now_ms + cooldown_left_s(r, &info, now_wall_s()) * 1000;
