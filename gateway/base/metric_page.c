@@ -206,24 +206,48 @@ write_head(FILE *out, const struct metric_row *row)
 	    row->name, type[row->type]);
 }
 
-/* Writes the sample, or the histogram it begins; returns how many samples that took. */
+/* How many samples from here on are parts of one histogram. */
 static size_t
-write_sample(FILE *out, const struct metric_page *page, size_t at)
+histogram_parts(const struct sample *s, size_t n)
 {
-	const struct sample *s = &page->samples[at];
-	size_t n = 1;
+	size_t parts = 1;
 
-	if (at == 0 || s[-1].metric != s->metric)
-		write_head(out, &metric_table[s->metric]);
-	if (metric_table[s->metric].type != METRIC_HISTOGRAM) {
-		write_value(out, page, s, "", NULL, s->value);
-		return n;
+	while (parts < n && s[parts].label[0] == s->label[0] && s[parts].label[1] == s->label[1])
+		parts++;
+	return parts;
+}
+
+/* Writes all samples of one metric; its head also when there are none yet, so that it can be found. */
+static void
+write_metric(FILE *out, const struct metric_page *page, enum metric m, const struct sample *s,
+    size_t n)
+{
+	size_t parts = 1;
+
+	write_head(out, &metric_table[m]);
+	for (size_t i = 0; i < n; i += parts) {
+		if (metric_table[m].type != METRIC_HISTOGRAM) {
+			write_value(out, page, &s[i], "", NULL, s[i].value);
+			continue;
+		}
+		parts = histogram_parts(&s[i], n - i);
+		write_histogram(out, page, &s[i], parts);
 	}
-	while (at + n < page->n && s[n].metric == s->metric && s[n].label[0] == s->label[0] &&
-	    s[n].label[1] == s->label[1])
-		n++;
-	write_histogram(out, page, s, n);
-	return n;
+}
+
+static void
+write_all(FILE *out, const struct metric_page *page)
+{
+	size_t at = 0;
+
+	for (int m = METRIC_NONE + 1; m < METRIC_END; m++) {
+		size_t end = at;
+
+		while (end < page->n && (int)page->samples[end].metric == m)
+			end++;
+		write_metric(out, page, (enum metric)m, &page->samples[at], end - at);
+		at = end;
+	}
 }
 
 bool
@@ -236,8 +260,7 @@ metric_page_write(struct metric_page *page, char **text, size_t *n)
 		return false;
 	qsort(page->samples, page->n, sizeof(*page->samples), by_series);
 	merge(page);
-	for (size_t i = 0; i < page->n;)
-		i += write_sample(out, page, i);
+	write_all(out, page);
 	fine = !ferror(out) && !page->short_of_memory;
 	if (fclose(out) == 0 && fine)
 		return true;

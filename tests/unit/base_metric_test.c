@@ -80,7 +80,8 @@ START_TEST(counters_have_labels)
 	expect(text, "gatehouse_requests_total{route=\"\",status=\"404\",verdict=\"\"} 1");
 	expect(text, "gatehouse_cache_hits_total 41");
 	expect(text, "gatehouse_cache_misses_total 0");
-	ck_assert_ptr_null(strstr(text, "gatehouse_workers"));
+	expect(text, "# TYPE gatehouse_workers gauge");
+	ck_assert_ptr_null(strstr(text, "\ngatehouse_workers"));
 	free(text);
 }
 END_TEST
