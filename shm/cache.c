@@ -8,9 +8,9 @@
 #include "shm/lock.h"
 
 /*
- * The memory is a header, an array of guards, and an array of buckets (shm/bucket.h). A guard holds
- * what only writers need, the lock and statistics; it stands apart so that a fresh bucket is all
- * zeros and costs no page until it is used.
+ * The memory is a header, an array of guards, and arrays of the heads and the areas of buckets
+ * (shm/bucket.h). A guard holds what only writers need, the lock and statistics; it stands apart so
+ * that a fresh bucket is all zeros and costs no page until it is used.
  */
 
 #define CACHE_MAGIC 0x31656863614347ULL
@@ -20,7 +20,8 @@ struct cache {
 	uint64_t magic;
 	uint64_t size;
 	uint64_t buckets_n;
-	uint64_t buckets_offset;
+	uint64_t heads_offset;
+	uint64_t areas_offset;
 	uint8_t key[HASH_KEY_SIZE];
 	_Alignas(64) _Atomic uint64_t bar;
 };
@@ -37,7 +38,7 @@ _Static_assert(sizeof(struct guard) == 64, "a guard is a cache line");
 _Static_assert(CACHE_VALUE_MAX + HASH_DIGEST_SIZE <= BUCKET_AREA_SIZE, "any value fits");
 
 struct place {
-	struct bucket *bucket;
+	struct bucket bucket;
 	struct guard *guard;
 	struct bucket_key key;
 };
@@ -62,11 +63,12 @@ locate(const struct cache *cache, const uint8_t digest[32])
 {
 	uint64_t hash = hash_digest(digest, cache->key);
 	uint64_t index = (uint64_t)((unsigned __int128)hash * cache->buckets_n >> 64);
-	char *bucket = (char *)cache + cache->buckets_offset + index * BUCKET_SIZE;
+	char *head = (char *)cache + cache->heads_offset + index * BUCKET_HEAD_SIZE;
+	char *area = (char *)cache + cache->areas_offset + index * BUCKET_AREA_SIZE;
 	uint16_t tag = (uint16_t)hash;
 
 	return (struct place){
-		.bucket = (struct bucket *)bucket,
+		.bucket = { (struct bucket_head *)head, (_Atomic uint64_t *)area },
 		.guard = guards(cache) + index,
 		.key = { .digest = digest, .tag = tag == 0 ? 1 : tag },
 	};
@@ -190,16 +192,28 @@ cache_stats(const struct cache *cache, struct cache_stats *stats)
 	}
 }
 
-static uint64_t
-buckets_offset(uint64_t buckets_n)
+static size_t
+page_up(size_t offset)
 {
-	return (PAGE + buckets_n * sizeof(struct guard) + PAGE - 1) & ~(PAGE - 1);
+	return (offset + PAGE - 1) & ~(PAGE - 1);
 }
 
 static size_t
-size_of(uint64_t buckets_n)
+heads_offset(uint64_t n)
 {
-	return buckets_offset(buckets_n) + buckets_n * BUCKET_SIZE;
+	return page_up(PAGE + n * sizeof(struct guard));
+}
+
+static size_t
+areas_offset(uint64_t n)
+{
+	return page_up(heads_offset(n) + n * BUCKET_HEAD_SIZE);
+}
+
+static size_t
+size_of(uint64_t n)
+{
+	return areas_offset(n) + n * BUCKET_AREA_SIZE;
 }
 
 /*
@@ -224,11 +238,11 @@ cache_size_min(void)
 	return size_of(1);
 }
 
-/* The most buckets whose guards and pages fit. */
+/* The most buckets that fit. */
 static uint64_t
 buckets_in(size_t size)
 {
-	uint64_t n = size / (BUCKET_SIZE + sizeof(struct guard));
+	uint64_t n = size / (BUCKET_AREA_SIZE + BUCKET_HEAD_SIZE + sizeof(struct guard));
 
 	while (n > 0 && size_of(n) > size)
 		n--;
@@ -245,7 +259,8 @@ cache_init(void *memory, size_t size, const uint8_t key[16])
 		return NULL;
 	cache->size = size;
 	cache->buckets_n = n;
-	cache->buckets_offset = buckets_offset(n);
+	cache->heads_offset = heads_offset(n);
+	cache->areas_offset = areas_offset(n);
 	memcpy(cache->key, key, sizeof(cache->key));
 	for (i = 0; i < n; i++)
 		lock_init(&guards(cache)[i].lock);

@@ -51,7 +51,7 @@ size_t cache_size_for(size_t entries, size_t bytes_each);
 size_t cache_size_min(void);
 
 /*
- * Formats zeroed, page-aligned memory; key is 16 random bytes. Touches 64 of each 16,448 bytes.
+ * Formats zeroed, page-aligned memory; key is 16 random bytes. Touches 64 of each 17,152 bytes.
  * NULL if size is too small.
  */
 struct cache *cache_init(void *memory, size_t size, const uint8_t key[16]);

@@ -41,22 +41,33 @@ words_store(_Atomic uint64_t *to, const void *from, size_t len)
 	atomic_store_explicit(&to[i], word, memory_order_release);
 }
 
-/* Reads len bytes out of words. */
+static inline void
+words_load_one(char *to, const _Atomic uint64_t *from)
+{
+	uint64_t word = atomic_load_explicit(from, memory_order_acquire);
+
+	memcpy(to, &word, 8);
+}
+
+/* Reads len bytes out of words. By four, since compilers don't unroll loops over atomics. */
 static inline void
 words_load(void *to, const _Atomic uint64_t *from, size_t len)
 {
 	char *bytes = to;
 	uint64_t word;
-	size_t i;
 
-	for (i = 0; i < len / 8; i++) {
-		word = atomic_load_explicit(&from[i], memory_order_acquire);
-		memcpy(bytes + i * 8, &word, 8);
+	for (; len >= 32; len -= 32, bytes += 32, from += 4) {
+		words_load_one(bytes, from);
+		words_load_one(bytes + 8, from + 1);
+		words_load_one(bytes + 16, from + 2);
+		words_load_one(bytes + 24, from + 3);
 	}
-	if (len % 8 == 0)
+	for (; len >= 8; len -= 8, bytes += 8, from++)
+		words_load_one(bytes, from);
+	if (len == 0)
 		return;
-	word = atomic_load_explicit(&from[i], memory_order_acquire);
-	memcpy(bytes + i * 8, &word, len % 8);
+	word = atomic_load_explicit(from, memory_order_acquire);
+	memcpy(bytes, &word, len);
 }
 
 /* Moves n words to a lower address; the two ranges may overlap. */
