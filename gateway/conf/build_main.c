@@ -24,13 +24,12 @@ build_address(struct build *b, const struct section *s, struct config_listen *li
 
 /* Two sockets can't have one address; port 0 is another one each time. */
 static void
-check_taken(struct build *b, const struct section *s, const struct config_listen *listen)
+check_taken(struct build *b, const struct section *s, const struct config_listen *listen, size_t n)
 {
-	for (size_t i = 0; i < b->config->n_listens; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct config_listen *other = &b->config->listens[i];
 
-		if (other != listen && other->line < listen->line && address_port(&listen->address) != 0 &&
-		    address_eq(&other->address, &listen->address))
+		if (address_port(&listen->address) != 0 && address_eq(&other->address, &listen->address))
 			build_error(b, s, "", "the address is taken by the listen section on line %d",
 			    other->line);
 	}
@@ -50,7 +49,7 @@ build_listens(struct build *b, const struct section *root)
 		struct section s = section_inner(root, "listen", i);
 
 		build_address(b, &s, &b->config->listens[i]);
-		check_taken(b, &s, &b->config->listens[i]);
+		check_taken(b, &s, &b->config->listens[i], i);
 	}
 }
 
@@ -68,11 +67,7 @@ build_admin(struct build *b, const struct section *root)
 	if (b->config->admin == NULL)
 		return;
 	build_address(b, &s, b->config->admin);
-	for (size_t i = 0; i < b->config->n_listens; i++)
-		if (address_port(&b->config->admin->address) != 0 &&
-		    address_eq(&b->config->listens[i].address, &b->config->admin->address))
-			build_error(b, &s, "", "the address is taken by the listen section on line %d",
-			    b->config->listens[i].line);
+	check_taken(b, &s, b->config->admin, b->config->n_listens);
 	if (!address_stays_here(&b->config->admin->address))
 		build_warn(b, &s, "", "the admin listener asks nobody who they are, and other machines can "
 		    "reach it");

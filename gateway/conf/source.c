@@ -1,5 +1,6 @@
 #include "gateway/conf/source.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -95,13 +96,13 @@ check_variable(struct scan *s)
 static bool
 check_escape(struct scan *s)
 {
-	size_t digits = peek(s, 1) == 'x' ? 2 : 1;
-	size_t n = digits;
+	bool hex = peek(s, 1) == 'x';
+	size_t first = hex ? 2 : 1, most = first + (hex ? 2 : 3), n = first;
 	bool zero = true;
 
-	while (n < digits + 3 && peek(s, n) >= '0' && peek(s, n) <= '7')
-		zero = zero && peek(s, n++) == '0';
-	if (n > digits && zero) {
+	for (; n < most && (hex ? isxdigit((unsigned char)peek(s, n)) : isdigit((unsigned char)peek(s, n))); n++)
+		zero = zero && peek(s, n) == '0';
+	if (n > first && zero) {
 		problems_error(s->problems, s->line, "there is a NUL in this string");
 		return false;
 	}
