@@ -1,6 +1,6 @@
 /*
- * Accepting is one task over all doors. It runs when a door has connections, and after a pause. `crowded`
- * counts the pauses in a row: 0 means the doors are watched.
+ * Accepting is one task over all doors. It runs when a door has connections, and when a pause is over: the
+ * short one of stepping back, or the long one for want of room. During a pause no door is watched.
  *
  * Descriptors: a connection may need one for its client and one for its upstream server, so the limit
  * is half of what the kernel grants beyond what the process itself uses. One descriptor is kept in
@@ -15,12 +15,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
 
 #define ACCEPTS_PER_TURN	8	/* more would let one worker take a whole burst */
-#define UNBALANCED		2	/* clients more than the least busy worker has */
+#define LEAD			4	/* clients more than the least busy worker, and */
+#define LEAD_PART		4	/* one more for each so many of his, to step back */
+#define STEP_BACK_MS		2
 #define OWN_DESCRIPTORS		24	/* of a worker without clients */
 #define LEAST_CLIENTS		4
 #define PAUSE_MS		100
@@ -46,8 +49,15 @@ struct door {
 	struct watch	watch;
 };
 
+enum doorman_state {
+	DOORMAN_WAITING,	/* at every door */
+	DOORMAN_STEPPED_BACK,	/* the others first */
+	DOORMAN_CROWDED,	/* for want of room */
+};
+
 struct doorman {
 	struct task		 task;
+	enum doorman_state	 state;
 	struct loop		*loop;
 	const struct process	*process;
 	struct gate		*gate;
@@ -55,8 +65,9 @@ struct doorman {
 	size_t			 n_doors;
 	size_t			 limit;		/* of open clients */
 	int			 reserve;	/* -1: used up */
-	unsigned		 crowded;	/* pauses in a row for want of room */
-	uint64_t		 warned_ms;	/* when the log was told of it */
+	int			 timer;		/* of a pause; the loop's own timers are too coarse */
+	struct watch		 timer_watch;
+	uint64_t		 warned_ms;	/* when the log was told of a crowd */
 };
 
 enum taken {
@@ -113,21 +124,30 @@ show(const struct doorman *d)
 	struct shared_slot *own = &d->process->shared->control->slots[d->process->slot];
 
 	atomic_store_explicit(&own->clients, (uint32_t)gate_clients(d->gate), memory_order_relaxed);
-	atomic_store_explicit(&own->crowded, d->crowded > 0, memory_order_relaxed);
+	atomic_store_explicit(&own->crowded, d->state == DOORMAN_CROWDED, memory_order_relaxed);
+}
+
+/* Leaves all doors for a while. */
+static void
+pause_for(struct doorman *d, enum doorman_state state, long ms)
+{
+	const struct itimerspec once = { .it_value = { ms / 1000, ms % 1000 * 1000000 } };
+
+	d->state = state;
+	for (size_t i = 0; i < d->n_doors; i++)
+		loop_unwatch(d->loop, &d->doors[i].watch);
+	timerfd_settime(d->timer, 0, &once, NULL);
 }
 
 static void
-pause_accepting(struct doorman *d)
+warn_of_crowd(struct doorman *d)
 {
 	uint64_t now_ms = loop_now_ms(d->loop);
 
-	if (d->crowded++ == 0 && now_ms >= d->warned_ms + WARN_EVERY_MS) {
-		log_warn("no room for more clients: %zu are connected", gate_clients(d->gate));
-		d->warned_ms = now_ms;
-	}
-	for (size_t i = 0; i < d->n_doors; i++)
-		loop_unwatch(d->loop, &d->doors[i].watch);
-	task_deadline(d->loop, &d->task, now_ms + PAUSE_MS);
+	if (now_ms < d->warned_ms + WARN_EVERY_MS)
+		return;
+	d->warned_ms = now_ms;
+	log_warn("no room for more clients: %zu are connected", gate_clients(d->gate));
 }
 
 static void
@@ -165,48 +185,42 @@ shed(struct doorman *d)
 	keep_reserve(d);
 }
 
-/* Lets in what waits at one door; false if there is no room for more. */
-static bool
+/* Clients from which on others come first. */
+static size_t
+fair_share(const struct doorman *d)
+{
+	size_t least;
+
+	if (!shared_has_room(d->process->shared, d->process->slot, loop_now_ms(d->loop), &least))
+		return SIZE_MAX;
+	return least + LEAD + least / LEAD_PART;
+}
+
+/* Lets in what waits at one door, at least one; says how the doorman goes on. */
+static enum doorman_state
 let_in(struct doorman *d, struct door *door)
 {
+	bool patient = d->state == DOORMAN_WAITING;	/* else nobody else took them */
+	size_t share = fair_share(d);
 	struct sockaddr_storage address;
-	size_t least = SIZE_MAX - UNBALANCED;
 	int fd;
 
-	shared_has_room(d->process->shared, d->process->slot, loop_now_ms(d->loop), &least);
 	for (int n = 0; n < ACCEPTS_PER_TURN; n++) {
 		if (!has_room(d))
-			return false;
+			return DOORMAN_CROWDED;
 		switch (take(door, &fd, &address)) {
 		case TAKEN_CLIENT:
 			break;
 		case TAKEN_NOBODY:
-			return true;
+			return DOORMAN_WAITING;
 		case TAKEN_NO_ROOM:
-			return false;
+			return DOORMAN_CROWDED;
 		}
 		gate_accept(d->gate, fd, &address);
-		if (gate_clients(d->gate) >= least + UNBALANCED) {
-			loop_unwatch(d->loop, &door->watch);	/* to the end of the line */
-			return true;
-		}
+		if (patient && gate_clients(d->gate) >= share)
+			return DOORMAN_STEPPED_BACK;
 	}
-	return true;
-}
-
-/* Tries whether there is room again; if not, the pause goes on. */
-static void
-end_pause(struct doorman *d)
-{
-	for (size_t i = 0; i < d->n_doors; i++)
-		if (!let_in(d, &d->doors[i])) {
-			shed(d);
-			pause_accepting(d);
-			return;
-		}
-	keep_reserve(d);
-	d->crowded = 0;
-	task_deadline(d->loop, &d->task, 0);
+	return gate_clients(d->gate) >= share ? DOORMAN_STEPPED_BACK : DOORMAN_WAITING;
 }
 
 /* Stands at all doors where we don't yet. */
@@ -223,24 +237,51 @@ watch_doors(struct doorman *d)
 	return true;
 }
 
+/* Goes round the doors that have connections, after a pause round all; the worst of what they say. */
+static enum doorman_state
+go_round(struct doorman *d)
+{
+	enum doorman_state worst = DOORMAN_WAITING, one;
+
+	for (size_t i = 0; i < d->n_doors && worst != DOORMAN_CROWDED; i++) {
+		struct door *door = &d->doors[i];
+
+		if (d->state == DOORMAN_WAITING && (door->watch.ready & READY_READ) == 0)
+			continue;
+		door->watch.ready = 0;
+		one = let_in(d, door);
+		if (one > worst)
+			worst = one;
+	}
+	return worst;
+}
+
 static void
 run(struct loop *loop, struct task *task)
 {
 	struct doorman *d = (struct doorman *)task;
+	enum doorman_state next;
+	uint64_t expired;
 
-	if (d->crowded > 0 && loop_now_ms(loop) >= task->deadline_ms)
-		end_pause(d);
-	for (size_t i = 0; d->crowded == 0 && i < d->n_doors; i++) {
-		struct door *door = &d->doors[i];
-
-		if ((door->watch.ready & READY_READ) == 0)
-			continue;
-		door->watch.ready = 0;
-		if (!let_in(d, door))
-			pause_accepting(d);
+	(void)loop;
+	d->timer_watch.ready = 0;
+	if (d->state != DOORMAN_WAITING &&
+	    read(d->timer, &expired, sizeof(expired)) != (ssize_t)sizeof(expired))
+		return;
+	next = go_round(d);
+	if (next == DOORMAN_WAITING && !watch_doors(d))
+		next = DOORMAN_CROWDED;
+	if (next == DOORMAN_CROWDED) {
+		warn_of_crowd(d);
+		if (d->state == DOORMAN_CROWDED)
+			shed(d);
+		pause_for(d, next, PAUSE_MS);
+	} else if (next == DOORMAN_STEPPED_BACK)
+		pause_for(d, next, STEP_BACK_MS);
+	else {
+		keep_reserve(d);
+		d->state = next;
 	}
-	if (d->crowded == 0 && !watch_doors(d))
-		pause_accepting(d);
 	show(d);
 }
 
@@ -280,7 +321,9 @@ open_doors(struct doorman *d)
 		door->watch.fd = -1;
 		d->n_doors++;
 	}
-	return watch_doors(d);
+	d->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	return d->timer >= 0 && watch_doors(d) &&
+	    loop_watch_level(d->loop, &d->timer_watch, d->timer, false, &d->task);
 }
 
 struct doorman *
@@ -294,7 +337,7 @@ doorman_new(struct loop *loop, const struct process *process, struct gate *gate)
 	d->loop = loop;
 	d->process = process;
 	d->gate = gate;
-	d->reserve = -1;
+	d->reserve = d->timer = d->timer_watch.fd = -1;
 	keep_reserve(d);
 	if (!open_doors(d)) {
 		log_error("cannot watch the listening sockets: %s", strerror(errno));
@@ -312,6 +355,7 @@ doorman_leave(struct doorman *d)
 	int fd;
 
 	task_end(d->loop, &d->task);
+	loop_unwatch(d->loop, &d->timer_watch);
 	for (size_t i = 0; i < d->n_doors; i++) {
 		struct door *door = &d->doors[i];
 
@@ -334,6 +378,9 @@ doorman_free(struct doorman **d)
 	task_end((*d)->loop, &(*d)->task);
 	for (size_t i = 0; i < (*d)->n_doors; i++)
 		loop_unwatch((*d)->loop, &(*d)->doors[i].watch);
+	loop_unwatch((*d)->loop, &(*d)->timer_watch);
+	if ((*d)->timer >= 0)
+		close((*d)->timer);
 	if ((*d)->reserve >= 0)
 		close((*d)->reserve);
 	free((*d)->doors);

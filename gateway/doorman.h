@@ -2,8 +2,8 @@
  * The doorman lets clients in: it accepts connections for one worker and hands them to its gate.
  *
  * All workers wait at the same listening sockets, and the kernel wakes one of them. Whoever has clearly
- * more clients than the least busy worker takes one connection and goes to the end of the line, so kept
- * connections spread over the workers. When there is no room (max_connections, descriptors, memory) the
+ * more clients than the least busy worker takes one connection and steps back for two milliseconds, so
+ * kept connections spread over the workers; whatever nobody took in that time he takes. When there is no room (max_connections, descriptors, memory) the
  * doorman waits a moment, leaving connections in the queue, where other workers find them; if there is still no
  * room he answers a few with 503 and waits again: nobody hangs, and nothing spins.
  */
