@@ -1,10 +1,11 @@
 /*
  * One exchange with an upstream: a request out, an answer in.
  *
- * The owner pulls: call_open() until there is a connection, then any order of writing the request (call_flush())
- * and reading the answer (call_answer(), then call_body()). Each says RUN_WAIT, RUN_DONE or RUN_FAIL; after
- * RUN_FAIL `error` tells why, and only call_end() may follow. The server is not trusted: its head is parsed as strictly
- * as a client's, and a body cut short is an error, never an end.
+ * The owner pulls: call_open() until there is a connection, then any order of writing the request
+ * (call_flush()) and reading the answer (call_answer(), then call_body()). Each says RUN_WAIT,
+ * RUN_DONE or RUN_FAIL; after RUN_FAIL `error` tells why, and only call_end() may follow. The
+ * server is not trusted: its head is parsed as strictly as a client's, and a body cut short is an
+ * error, never an end.
  *
  * While nothing of the answer has come, call_retry() starts anew on another connection or server.
  */
@@ -60,34 +61,41 @@ struct call {
 };
 
 /*
- * Prepares an exchange; nothing is tried yet. `fields` has room for limits.max_fields and lives as long
- * as the call.
+ * Prepares an exchange; nothing is tried yet. `fields` has room for limits.max_fields and lives
+ * as long as the call.
  */
 void call_begin(struct call *c, struct upstream *u, struct task *task, enum method method,
     uint64_t key, struct head_limits limits, struct field *fields);
-/* Gets a connection: a waiting one, else a new one, trying further servers where one can't be reached. */
+/*
+ * Gets a connection: a waiting one, else a new one, trying further servers where one can't be
+ * reached.
+ */
 enum run call_open(struct call *c);
 /* Sends what was queued in c->out. */
 enum run call_flush(struct call *c);
 /*
- * Reads the next head of the answer into c->head. Interim answers (1xx but 101, which is an error) are handed out one
- * by one: call again for the next. After a final one, the body follows.
+ * Reads the next head of the answer into c->head. Interim answers (1xx but 101, which is an
+ * error) are handed out one by one: call again for the next. After a final one, the body follows.
  */
 enum run call_answer(struct call *c);
 /*
- * The next piece of the body; RUN_DONE with an empty piece is its end. A piece is valid until the next call.
+ * The next piece of the body; RUN_DONE with an empty piece is its end. A piece is valid until the
+ * next call.
  */
 enum run call_body(struct call *c, struct span *piece);
 /* True if the answer is complete. */
 bool call_answered(const struct call *c);
 /*
- * After RUN_FAIL: true if another try is allowed, and then the call is as new. `replayable`: all that was queued can be
- * queued again, and the request may be sent twice.
+ * After RUN_FAIL: true if another try is allowed, and then the call is as new. `replayable`: all
+ * that was queued can be queued again, and the request may be sent twice.
  */
 bool call_retry(struct call *c, bool replayable);
 /* The time since the last progress counts anew. */
 void call_touch(struct call *c);
-/* Ends the exchange in any state; `sent`: the request was written whole, so the connection may serve again. */
+/*
+ * Ends the exchange in any state; `sent`: the request was written whole, so the connection may
+ * serve again.
+ */
 void call_end(struct call *c, bool sent);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * Connections to one upstream server, kept open between requests.
  *
- * A connection is leased by one exchange at a time. One that is returned in good order waits in its server's
- * list, last in, first out; whatever happens on a waiting connection (the server closes it, or speaks unasked)
- * ends it. A connection on which anything was unclear is closed, never returned.
+ * A connection is leased by one exchange at a time. One that is returned in good order waits in
+ * its server's list, last in, first out; whatever happens on a waiting connection (the server
+ * closes it, or speaks unasked) ends it. A connection on which anything was unclear is closed,
+ * never returned.
  */
 #ifndef UPSTREAM_CONN_H
 #define UPSTREAM_CONN_H
@@ -42,7 +43,10 @@ struct conn {
 	struct grave	 grave;
 };
 
-/* A waiting connection that still looks alive, whose events now run `task`; NULL if there is none. */
+/*
+ * A waiting connection that still looks alive, whose events now run `task`; NULL if there is
+ * none.
+ */
 struct conn *conn_lease(struct server *s, struct task *task);
 /* A new one that is connecting; NULL (errno set) if that failed at once. */
 struct conn *conn_connect(struct server *s, struct task *task);

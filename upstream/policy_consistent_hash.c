@@ -2,8 +2,8 @@
 #include "upstream/upstream.h"
 
 /*
- * Rendezvous hashing (Thaler and Ravishankar, 1998): each server gets a number made of the key and its own id,
- * the highest wins. When a server goes, only its own keys move.
+ * Rendezvous hashing (Thaler and Ravishankar, 1998): each server gets a number made of the key
+ * and its own id, the highest wins. When a server goes, only its own keys move.
  */
 size_t
 policy_consistent_hash(struct upstream *u, upstream_set candidates, uint64_t key)

@@ -91,8 +91,8 @@ upstream_report(struct server *s, bool answered)
 	}
 	if (board_fail(s->board, u->max_fails, loop_now_ms(s->loop), u->fail_timeout_ms) ==
 	    u->max_fails)
-		log_warn("upstream %s: server %s failed %u times in a row and rests for %.1f s", u->name,
-		    s->config->url, u->max_fails, (double)u->fail_timeout_ms / 1000);
+		log_warn("upstream %s: server %s failed %u times in a row and rests for %.1f s",
+		    u->name, s->config->url, u->max_fails, (double)u->fail_timeout_ms / 1000);
 }
 
 void

@@ -1,9 +1,10 @@
 /*
  * A group of servers that do the same work, as one worker sees it, and the choice among them.
  *
- * Health is shared by all workers on the board in shared memory: a server that failed max_fails times in a row
- * gets no request for fail_timeout, and then one failure more puts it out again. How a server is chosen among
- * those that are up is a policy, one file each (policy_*.c, listed in policy.def).
+ * Health is shared by all workers on the board in shared memory: a server that failed max_fails
+ * times in a row gets no request for fail_timeout, and then one failure more puts it out again.
+ * How a server is chosen among those that are up is a policy, one file each (policy_*.c, listed
+ * in policy.def).
  */
 #ifndef UPSTREAM_UPSTREAM_H
 #define UPSTREAM_UPSTREAM_H
@@ -36,7 +37,10 @@ size_t policy_round_robin(struct upstream *u, upstream_set candidates, uint64_t 
 size_t policy_least_connections(struct upstream *u, upstream_set candidates, uint64_t key);
 size_t policy_consistent_hash(struct upstream *u, upstream_set candidates, uint64_t key);
 
-/* Makes the group of a worker (its slot); `blocks` and the board outlive it. NULL when there is no memory. */
+/*
+ * Makes the group of a worker (its slot); `blocks` and the board outlive it. NULL when there is
+ * no memory.
+ */
 struct upstream *upstream_new(struct loop *loop, const struct config_upstream *config,
     struct pool *blocks, struct board *board, unsigned worker);
 /* Frees it; its waiting connections are closed, none may be leased; NULL is fine. */

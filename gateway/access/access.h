@@ -1,7 +1,9 @@
 /*
- * The steps that decide whether a request may pass, in the order of the flow (gateway/flow_table.c).
+ * The steps that decide whether a request may pass, in the order of the flow
+ * (gateway/flow_table.c).
  *
- * Each does its one thing to the request and answers NEXT, WAIT or END; a refusal names its row of refuse.def.
+ * Each does its one thing to the request and answers NEXT, WAIT or END; a refusal names its row
+ * of refuse.def.
  */
 #ifndef GATEWAY_ACCESS_ACCESS_H
 #define GATEWAY_ACCESS_ACCESS_H
@@ -14,7 +16,10 @@ step_function find_route;
 step_function find_token;
 /* Looks the verdict on the token up in the caches. */
 step_function recall_verdict;
-/* Verifies the token where the caches know nothing, waiting once for fresh keys where its key is unknown. */
+/*
+ * Verifies the token where the caches know nothing, waiting once for fresh keys where its key is
+ * unknown.
+ */
 step_function verify_token;
 /* Applies the route's policy to the facts: issuers, audience, scopes, and the size of the body. */
 step_function check_policy;

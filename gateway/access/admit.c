@@ -3,15 +3,17 @@
 #include "gateway/request/refuse.h"
 #include "gateway/request/trusted.h"
 
-/* The host without its port. */
+/* The host without its port, and without the dot that ends a fully qualified name. */
 static struct span
 host_name(struct span host)
 {
 	const char *colon = host.n == 0 ? NULL : memrchr(host.p, ':', host.n);
 
-	if (colon == NULL || host.p[host.n - 1] == ']')
-		return host;
-	return span_make(host.p, (size_t)(colon - host.p));
+	if (colon != NULL && host.p[host.n - 1] != ']')
+		host.n = (size_t)(colon - host.p);
+	if (host.n > 1 && host.p[host.n - 1] == '.')
+		host.n--;
+	return host;
 }
 
 /* The client, and what a proxy we trust says of it. */

@@ -103,7 +103,9 @@ check_policy(struct request *r)
 				    (struct refuse_more){ .scope = needed_scopes(r) });
 		r->authenticated = true;
 	}
-	if (r->head.framing == FRAMING_LENGTH && r->head.length > route->max_body)
+	if (r->head.framing == FRAMING_LENGTH && r->head.length > route->max_body) {
+		r->must_close = true;
 		return refuse(r, REFUSE_BODY_SIZE);
+	}
 	return STEP_NEXT;
 }

@@ -1,11 +1,12 @@
 /*
- * Forwarding: one pump up (the request to the server) and one down (the answer to the client), run in turn
- * until neither can go on. Each holds at most one piece at a time, which lies where it was read, so the slower side
- * always stops the faster one, and a body of any size passes through the same two buffers.
+ * Forwarding: one pump up (the request to the server) and one down (the answer to the client),
+ * run in turn until neither can go on. Each holds at most one piece at a time, which lies where
+ * it was read, so the slower side always stops the faster one, and a body of any size passes
+ * through the same two buffers.
  *
- * The head of each side travels with the first piece of its body. Once a byte of the answer is on its way to the client
- * there is no refusal any more: an answer that breaks off resets the connection, so that it
- * can't be taken for a whole one.
+ * The head of each side travels with the first piece of its body. Once a byte of the answer is on
+ * its way to the client there is no refusal any more: an answer that breaks off resets the
+ * connection, so that it can't be taken for a whole one.
  */
 #include "gateway/access/access.h"
 #include "gateway/access/rewrite.h"
@@ -43,7 +44,8 @@ struct exchange {
 enum pumped {
 	PUMP_WAIT,		/* goes on when something happens */
 	PUMP_DONE,
-	PUMP_REFUSED,		/* an answer of our own is on its way, or the connection is to be reset */
+	/* an answer of our own is on its way, or the connection is to be reset */
+	PUMP_REFUSED,
 	PUMP_RETRY,		/* the call is as new */
 };
 
@@ -64,7 +66,8 @@ begin_exchange(struct request *r)
 
 	if (e == NULL || fields == NULL)
 		return NULL;
-	struct span key = r->authenticated ? facts_get(r->judgement.facts, FACTS_CONSUMER) : r->client;
+	struct span key = r->authenticated
+	    ? facts_get(r->judgement.facts, FACTS_CONSUMER) : r->client;
 	call_begin(&e->call, r->route->upstream, r->task, r->head.method,
 	    hash_bytes(key.p, key.n, r->gate->shared->control->boot_key), r->gate->limits, fields);
 	arena_defer(&r->arena, &e->cleanup, end_exchange, e);
@@ -104,7 +107,10 @@ break_off(struct request *r, const char *failure)
 	return PUMP_REFUSED;
 }
 
-/* May the request be sent a second time? Nothing of its body may be gone, and twice must be as good as once. */
+/*
+ * May the request be sent a second time? Nothing of its body may be gone, and twice must be as
+ * good as once.
+ */
 static bool
 is_replayable(const struct request *r, const struct exchange *e)
 {
@@ -115,13 +121,13 @@ is_replayable(const struct request *r, const struct exchange *e)
 static enum pumped
 fail_down(struct request *r, struct exchange *e)
 {
-	if (r->answer_begun)
-		return break_off(r, "answer cut short");
 	if (call_retry(&e->call, is_replayable(r, e))) {
 		e->up = UP_BODY;
 		e->began = false;
 		return PUMP_RETRY;
 	}
+	if (!r->carrier->take_back(r))
+		return break_off(r, "answer cut short");
 	refuse_failure(r, e->call.error);
 	return PUMP_REFUSED;
 }
@@ -239,7 +245,10 @@ begin_answer(struct request *r, struct exchange *e)
 		refuse(r, REFUSE_NO_MEMORY);
 		return PUMP_REFUSED;
 	}
-	/* an answer before the end of the request: what is left of the body is in the way of the next one */
+	/*
+	 * an answer before the end of the request: what is left of the body is in the way of the
+	 * next one
+	 */
 	r->must_close |= e->up != UP_DONE && !r->body_read;
 	r->carrier->send_head(r, &r->answer);
 	e->down = DOWN_BODY;
@@ -266,7 +275,8 @@ pump_head(struct request *r, struct exchange *e)
 			return PUMP_REFUSED;
 		}
 		if (r->carrier->flush(r) != RUN_DONE)
-			return PUMP_WAIT;	/* interim answers to a client that does not read wait too */
+			/* interim answers to a client that does not read wait too */
+			return PUMP_WAIT;
 	}
 }
 
@@ -280,7 +290,7 @@ take_answer(struct request *r, struct exchange *e)
 	case RUN_WAIT:
 		return PUMP_WAIT;
 	case RUN_FAIL:
-		return break_off(r, "answer cut short");
+		return fail_down(r, e);
 	case RUN_DONE:
 		break;
 	}

@@ -1,8 +1,9 @@
 /*
- * What the backend is told about the client's connection: X-Forwarded-*, X-Real-IP, Forwarded (RFC 7239).
+ * What the backend is told about the client's connection: X-Forwarded-*, X-Real-IP, Forwarded
+ * (RFC 7239).
  *
- * Written anew for every request. What the client itself says of these is kept only where its address is one of
- * trusted_proxies; then our peer is added behind it.
+ * Written anew for every request. What the client itself says of these is kept only where its
+ * address is one of trusted_proxies; then our peer is added behind it.
  */
 #ifndef GATEWAY_ACCESS_FORWARDED_H
 #define GATEWAY_ACCESS_FORWARDED_H

@@ -1,9 +1,9 @@
 /*
  * The verdict on the token: recalled from shared memory, else found by verifying it.
  *
- * A token whose key is unknown, or whose issuer's keys have never come, may be early: the keeper is asked for fresh keys
- * and the request waits a moment. Whether there is a fetch at all is the keeper's decision, at most one in
- * jwks_cooldown, so random key ids cost an issuer nothing.
+ * A token whose key is unknown, or whose issuer's keys have never come, may be early: the keeper
+ * is asked for fresh keys and the request waits a moment. Whether there is a fetch at all is the
+ * keeper's decision, at most one in jwks_cooldown, so random key ids cost an issuer nothing.
  */
 #include "gateway/access/access.h"
 #include "gateway/base/metric.h"
@@ -27,8 +27,8 @@ recall_verdict(struct request *r)
 }
 
 /*
- * Asks for fresh keys: true if an attempt is under way or allowed now. Before the first attempt has ended, and
- * while one is under way, there is nothing to ask.
+ * Asks for fresh keys: true if an attempt is under way or allowed now. Before the first attempt
+ * has ended, and while one is under way, there is nothing to ask.
  */
 static bool
 ask_for_keys(struct request *r, const struct config_issuer *issuer, const struct keys_slot *slot,

@@ -1,7 +1,7 @@
 /*
- * Rates are held by GCRA in shared memory, decided and counted in one step, so all workers together never let
- * more pass. What is left is told in the headers that `ratelimit_headers` asks for: Kong's, and
- * draft-ietf-httpapi-ratelimit-headers.
+ * Rates are held by GCRA in shared memory, decided and counted in one step, so all workers
+ * together never let more pass. What is left is told in the headers that `ratelimit_headers` asks
+ * for: Kong's, and draft-ietf-httpapi-ratelimit-headers.
  */
 #include "gateway/access/access.h"
 #include "gateway/base/clock.h"
@@ -59,8 +59,8 @@ put_kong(struct text *t, const struct config_route *route, const struct rate_ver
 	const char *window = window_name(route->rate_period_us);
 
 	if (window != NULL)
-		text_fmt(t, "X-RateLimit-Limit-%s: %lu\r\nX-RateLimit-Remaining-%s: %lu\r\n", window,
-		    (unsigned long)route->rate_count, window, (unsigned long)v->remaining);
+		text_fmt(t, "X-RateLimit-Limit-%s: %lu\r\nX-RateLimit-Remaining-%s: %lu\r\n",
+		    window, (unsigned long)route->rate_count, window, (unsigned long)v->remaining);
 	text_fmt(t, "RateLimit-Limit: %lu\r\nRateLimit-Remaining: %lu\r\nRateLimit-Reset: %lu\r\n",
 	    (unsigned long)route->rate_count, (unsigned long)v->remaining,
 	    (unsigned long)(v->reset_s > 0 ? v->reset_s : 1));
@@ -113,6 +113,7 @@ limit_rate(struct request *r)
 	if (passes)
 		return STEP_NEXT;
 	metric_count(METRIC_RATE_LIMITED, r->route->label);
-	return refuse_because(r, REFUSE_RATE, (struct refuse_more){
-		.retry_after_s = (unsigned)(verdict.retry_after_s > 0 ? verdict.retry_after_s : 1) });
+	uint64_t wait_s = verdict.retry_after_s > 0 ? verdict.retry_after_s : 1;
+	return refuse_because(r, REFUSE_RATE,
+	    (struct refuse_more){ .retry_after_s = (unsigned)wait_s });
 }

@@ -115,8 +115,8 @@ put_framing(struct text *t, const struct request *r)
 static size_t
 room_for(const struct request *r, const struct server *server)
 {
-	size_t n = OWN_ROOM + r->head.target.n + r->target.path.n + r->target.query.n + r->head.host.n +
-	    strlen(server->config->authority) + forwarded_room(r);
+	size_t n = OWN_ROOM + r->head.target.n + r->target.path.n + r->target.query.n +
+	    r->head.host.n + strlen(server->config->authority) + forwarded_room(r);
 
 	for (unsigned i = 0; i < r->head.n_fields; i++)
 		n += r->head.fields[i].name.n + r->head.fields[i].value.n + 4;

@@ -1,9 +1,9 @@
 /*
  * An arena holds all memory of one request: allocated piece by piece, let go at once.
  *
- * Clean-ups are registered as they become necessary and run in reverse at arena_reset(), so a hang-up,
- * a refusal and a normal end leave by the same door. The first chunk stays across resets: a request
- * that fits in it allocates nothing from the heap.
+ * Clean-ups are registered as they become necessary and run in reverse at arena_reset(), so a
+ * hang-up, a refusal and a normal end leave by the same door. The first chunk stays across
+ * resets: a request that fits in it allocates nothing from the heap.
  */
 #ifndef GATEWAY_BASE_ARENA_H
 #define GATEWAY_BASE_ARENA_H
@@ -31,7 +31,10 @@ struct arena {
 	size_t			 limit;		/* most bytes of the heap */
 };
 
-/* Makes an arena over `first`, aligned memory the caller keeps; at most `limit` bytes more from the heap. */
+/*
+ * Makes an arena over `first`, aligned memory the caller keeps; at most `limit` bytes more from
+ * the heap.
+ */
 void arena_init(struct arena *a, void *first, size_t first_size, size_t limit);
 /* n bytes, aligned to 16, not zeroed; NULL when the limit or the heap is reached. */
 void *arena_alloc(struct arena *a, size_t n);

@@ -1,6 +1,7 @@
 /*
- * The two clocks. Timers, deadlines and durations use the monotonic one; expiry of tokens uses the
- * wall clock. Mixing them is a bug: names end in _ms or _us (monotonic) or _s with `wall` in the name.
+ * The two clocks. Timers, deadlines and durations use the monotonic one; expiry of tokens uses
+ * the wall clock. Mixing them is a bug: names end in _ms or _us (monotonic) or _s with `wall` in
+ * the name.
  */
 #ifndef GATEWAY_BASE_CLOCK_H
 #define GATEWAY_BASE_CLOCK_H

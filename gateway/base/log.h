@@ -1,9 +1,10 @@
 /*
  * The error log: one line an event, "<time> <level> <role>[<pid>]: <text>".
  *
- * Lines go to standard error or to a file that log_reopen() opens anew (USR1). A line is written with
- * one write(2), so lines of several processes never mix; a full disk or pipe loses the line, never time.
- * Control characters in the text come out as \xNN, so nothing a stranger sends can forge a line.
+ * Lines go to standard error or to a file that log_reopen() opens anew (USR1). A line is written
+ * with one write(2), so lines of several processes never mix; a full disk or pipe loses the line,
+ * never time. Control characters in the text come out as \xNN, so nothing a stranger sends can
+ * forge a line.
  */
 #ifndef GATEWAY_BASE_LOG_H
 #define GATEWAY_BASE_LOG_H
@@ -18,7 +19,10 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
-/* Opens the log: a path, or "-" for standard error. False (errno set) leaves the old one in place. */
+/*
+ * Opens the log: a path, or "-" for standard error. False (errno set) leaves the old one in
+ * place.
+ */
 bool log_open(const char *path, enum log_level level);
 /* Opens the same path again. */
 bool log_reopen(void);

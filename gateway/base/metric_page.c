@@ -217,7 +217,10 @@ histogram_parts(const struct sample *s, size_t n)
 	return parts;
 }
 
-/* Writes all samples of one metric; its head also when there are none yet, so that it can be found. */
+/*
+ * Writes all samples of one metric; its head also when there are none yet, so that it can be
+ * found.
+ */
 static void
 write_metric(FILE *out, const struct metric_page *page, enum metric m, const struct sample *s,
     size_t n)

@@ -1,13 +1,14 @@
 /*
  * What all processes of the gateway share: one region of memory, and what lies in it.
  *
- * The master makes it, its children inherit it, and a new binary that takes over (USR2) attaches to it
- * by its descriptor. A part whose layout the new binary doesn't know makes it start with a region of its
- * own, empty caches included. Beside the structures of shm/ there is a small part of process state: the
- * boot key, and a table of slots, one a living worker or keeper, in which each says how it is.
+ * The master makes it, its children inherit it, and a new binary that takes over (USR2) attaches
+ * to it by its descriptor. A part whose layout the new binary doesn't know makes it start with a
+ * region of its own, empty caches included. Beside the structures of shm/ there is a small part
+ * of process state: the boot key, and a table of slots, one a living worker or keeper, in which
+ * each says how it is.
  *
- * A slot is claimed by a master before it forks and given back when the child was reaped. Two masters
- * may claim at the same time during an upgrade.
+ * A slot is claimed by a master before it forks and given back when the child was reaped. Two
+ * masters may claim at the same time during an upgrade.
  */
 #ifndef GATEWAY_BASE_SHARED_H
 #define GATEWAY_BASE_SHARED_H
@@ -50,7 +51,8 @@ struct shared_slot {
 	_Atomic uint32_t		role;		/* enum shared_role */
 	_Atomic uint32_t		state;		/* enum shared_state */
 	_Atomic uint32_t		clients;	/* open client connections */
-	_Atomic uint32_t		crowded;	/* 1: takes no further clients for want of room */
+	/* 1: takes no further clients for want of room */
+	_Atomic uint32_t		crowded;
 	_Atomic uint64_t		generation;	/* of the configuration it runs on */
 	_Atomic uint64_t		heartbeat_ms;	/* clock_ms() of its latest turn */
 };
@@ -88,14 +90,14 @@ struct shared_sizes {
 };
 
 /*
- * Makes the region and formats every part; `boot_key` is random. Returns NULL or a sentence that says
- * what is wrong (a part too small, no memory).
+ * Makes the region and formats every part; `boot_key` is random. Returns NULL or a sentence that
+ * says what is wrong (a part too small, no memory).
  */
 const char *shared_create(struct shared *s, const struct shared_sizes *sizes,
     const uint8_t boot_key[SHARED_BOOT_KEY_SIZE], int64_t now_wall_s);
 /*
- * Takes over the region behind a descriptor, which then belongs to it. NULL, or a sentence that says why
- * it can't be used; then the descriptor is closed.
+ * Takes over the region behind a descriptor, which then belongs to it. NULL, or a sentence that
+ * says why it can't be used; then the descriptor is closed.
  */
 const char *shared_attach(struct shared *s, int fd);
 /* Unmaps it; the memory goes when the last process has done so. */
@@ -111,7 +113,10 @@ unsigned shared_free_slots(const struct shared *s);
 /* Number of living workers in this state, of all generations. */
 unsigned shared_workers(const struct shared *s, enum shared_state state);
 
-/* True if another worker than `own` looks alive and has room for clients; *least is the fewest any such has. */
+/*
+ * True if another worker than `own` looks alive and has room for clients; *least is the fewest
+ * any such has.
+ */
 bool shared_has_room(const struct shared *s, unsigned own, uint64_t now_ms, size_t *least);
 
 /* Wakes the process of a slot (bell.h). */

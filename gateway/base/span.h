@@ -80,7 +80,9 @@ struct span span_trim(struct span s);
  */
 bool span_next(struct span *rest, char separator, struct span *item);
 
-/* Decimal digits only, no sign, no leading zero (but "0"); false if malformed or over UINT64_MAX. */
+/*
+ * Decimal digits only, no sign, no leading zero (but "0"); false if malformed or over UINT64_MAX.
+ */
 bool span_to_u64(struct span s, uint64_t *value);
 
 #endif

@@ -56,8 +56,8 @@ void text_hex(struct text *t, uint64_t value);
 /* Appends what printf would; for cold paths. */
 void text_fmt(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /*
- * Appends a JSON string, quotes included (RFC 8259 section 7). Bytes that are not valid UTF-8 come out
- * as U+FFFD, so a log line is always valid JSON whatever a stranger sent.
+ * Appends a JSON string, quotes included (RFC 8259 section 7). Bytes that are not valid UTF-8
+ * come out as U+FFFD, so a log line is always valid JSON whatever a stranger sent.
  */
 void text_json(struct text *t, struct span s);
 

@@ -1,12 +1,13 @@
 /*
  * The configuration: one file, read whole or not at all.
  *
- * config_load() reads a file in libConfuse syntax into one immutable struct config. Every directive is
- * one row of directive.def; defaults, bounds and the sentence of the manual stand there. Whatever is
- * wrong is told as "file:line: directive: what is wrong (what is accepted)"; an unknown directive is
- * an error. What weakens a check is legal and comes back as a warning.
+ * config_load() reads a file in libConfuse syntax into one immutable struct config. Every
+ * directive is one row of directive.def; defaults, bounds and the sentence of the manual stand
+ * there. Whatever is wrong is told as "file:line: directive: what is wrong (what is accepted)";
+ * an unknown directive is an error. What weakens a check is legal and comes back as a warning.
  *
- * A struct config belongs to who loaded it; all strings and arrays in it live until config_free().
+ * A struct config belongs to who loaded it; all strings and arrays in it live until
+ * config_free().
  */
 #ifndef GATEWAY_CONF_CONFIG_H
 #define GATEWAY_CONF_CONFIG_H
@@ -64,25 +65,32 @@ typedef uint32_t config_algorithms;
 struct config_issuer {
 	const char		 *name;			/* title of the section */
 	const char		 *issuer;		/* exact value of iss */
-	struct span		 *audience;		/* accepted members of aud; {"*"}: any_audience */
+	/* accepted members of aud; {"*"}: any_audience */
+	struct span		 *audience;
 	size_t			  n_audience;
 	bool			  any_audience;
 	const char		**algorithms;		/* JWA names, checked */
 	size_t			  n_algorithms;
 	const char		 *jwks_uri;		/* "" if not given */
-	const char		 *jwks_file;		/* absolute or relative to the working directory; "" if not given */
+	/* absolute or relative to the working directory; "" if not given */
+	const char		 *jwks_file;
 	uint64_t		  jwks_refresh_s;	/* period of the keeper's refresh */
-	uint64_t		  jwks_cooldown_s;	/* least time between two fetches that tokens ask for */
-	const char		 *ca_file;		/* trust anchors for fetches; "": the system's */
+	/* least time between two fetches that tokens ask for */
+	uint64_t		  jwks_cooldown_s;
+	/* trust anchors for fetches; "": the system's */
+	const char		 *ca_file;
 	enum config_validate	  validate;
-	struct span		 *token_types;		/* accepted typ, lower case; "" stands for absent */
+	/* accepted typ, lower case; "" stands for absent */
+	struct span		 *token_types;
 	size_t			  n_token_types;
 	const char		 *consumer_claim;	/* "": client_id, else azp, else sub */
 	const char		 *scope_claim;		/* "": scope, else scp */
 	uint64_t		  leeway_s;
 	size_t			  max_token;		/* bytes */
-	uint64_t		  id;			/* hash of the name: the slot of its keys in shared memory */
-	uint64_t		  rules;		/* fingerprint of all that decides a verdict: a cached one made under other rules is void */
+	/* hash of the name: the slot of its keys in shared memory */
+	uint64_t		  id;
+	/* fingerprint of all that decides a verdict: a cached one made under other rules is void */
+	uint64_t		  rules;
 	int			  line;
 };
 
@@ -97,7 +105,8 @@ struct config_server {
 	const char		*authority;		/* host:port for the Host header */
 	struct sockaddr_storage	 address;		/* resolved when the conf was read */
 	socklen_t		 address_len;
-	uint64_t		 id;			/* hash of upstream name and url: its slot on the board */
+	/* hash of upstream name and url: its slot on the board */
+	uint64_t		 id;
 };
 
 struct config_health_check {
@@ -111,12 +120,16 @@ struct config_upstream {
 	struct config_server		*servers;
 	size_t				 n_servers;
 	enum config_balance		 balance;
-	unsigned			 keepalive;		/* idle connections a worker keeps per server */
-	uint64_t			 keepalive_timeout_ms;	/* an idle one is closed after this */
+	/* idle connections a worker keeps per server */
+	unsigned			 keepalive;
+	/* an idle one is closed after this */
+	uint64_t			 keepalive_timeout_ms;
 	uint64_t			 connect_timeout_ms;
 	uint64_t			 read_timeout_ms;	/* without a byte from the server */
-	unsigned			 retries;		/* further servers tried when none has seen the request */
-	unsigned			 max_fails;		/* failures in a row that take a server out; 0: never */
+	/* further servers tried when none has seen the request */
+	unsigned			 retries;
+	/* failures in a row that take a server out; 0: never */
+	unsigned			 max_fails;
 	uint64_t			 fail_timeout_ms;	/* for how long */
 	struct config_health_check	 health_check;
 	int				 line;
@@ -130,20 +143,23 @@ enum config_rate_by {
 
 struct config_route {
 	const char		 *name;
-	struct span		 *hosts;		/* lower case, without port; "*.example.com" allowed */
+	/* lower case, without port; "*.example.com" allowed */
+	struct span		 *hosts;
 	size_t			  n_hosts;
 	struct span		 *paths;		/* prefixes, each beginning with "/" */
 	size_t			  n_paths;
 	struct span		 *methods;		/* upper case; none: all */
 	size_t			  n_methods;
 	bool			  strip_path;
-	bool			  preserve_host;	/* send the client's Host on, not the server's */
+	/* send the client's Host on, not the server's */
+	bool			  preserve_host;
 	const struct config_upstream *upstream;
 	const struct config_issuer **issuers;		/* resolved; none given: all there are */
 	size_t			  n_issuers;
 	struct span		 *scopes;		/* all are needed */
 	size_t			  n_scopes;
-	struct span		 *audience;		/* the token must hold one of these too; none: the issuer's check is enough */
+	/* the token must hold one of these too; none: the issuer's check is enough */
+	struct span		 *audience;
 	size_t			  n_audience;
 	bool			  anonymous;		/* a request without a token passes */
 	bool			  hide_credentials;	/* Authorization is not passed on */
@@ -180,11 +196,13 @@ struct config {
 	const char			 *pid_file;		/* "": none */
 	uint64_t			  drain_timeout_ms;
 	const char			 *user;			/* "": stay who we are */
-	bool				  user_given;		/* the conf names it, so it must exist */
+	/* the conf names it, so it must exist */
+	bool				  user_given;
 	struct config_network		 *trusted_proxies;
 	size_t				  n_trusted_proxies;
 	enum config_ratelimit_headers	  ratelimit_headers;
-	unsigned			  max_connections;	/* open client connections per worker */
+	/* open client connections per worker */
+	unsigned			  max_connections;
 	struct config_client		  client;
 	struct config_shared_memory	  shared_memory;
 	struct config_issuer		 *issuers;

@@ -1,7 +1,8 @@
 /*
- * The chunked coding is read by a machine of one byte at a time for the framing and of whole runs for the
- * content. It accepts what RFC 9112 section 7.1 writes and nothing else: CR LF only, at least one and at
- * most 16 hexadecimal digits, an extension only after ";" and without control characters.
+ * The chunked coding is read by a machine of one byte at a time for the framing and of whole runs
+ * for the content. It accepts what RFC 9112 section 7.1 writes and nothing else: CR LF only, at
+ * least one and at most 16 hexadecimal digits, an extension only after ";" and without control
+ * characters.
  */
 #include "gateway/http/body.h"
 

@@ -1,9 +1,9 @@
 /*
  * The framing of a message body, taken off strictly (RFC 9112 sections 6 and 7).
  *
- * body_next() is fed with the bytes that have come and hands out pieces of the content that point into
- * them. Chunk extensions and trailers are read past, counted and dropped. Chunked framing may cost at most
- * twice the content and 16 KiB; what is malformed is BODY_BAD, once and for all.
+ * body_next() is fed with the bytes that have come and hands out pieces of the content that point
+ * into them. Chunk extensions and trailers are read past, counted and dropped. Chunked framing
+ * may cost at most twice the content and 16 KiB; what is malformed is BODY_BAD, once and for all.
  */
 #ifndef GATEWAY_HTTP_BODY_H
 #define GATEWAY_HTTP_BODY_H

@@ -1,11 +1,11 @@
 /*
- * States follow each other as in an exchange: resolve, connect, handshake, send, receive; a redirect goes
- * back to connect, an address that does not answer goes on to the next one. A state's function
- * says WAIT, FAIL, or DONE to go on with f->state.
+ * States follow each other as in an exchange: resolve, connect, handshake, send, receive; a
+ * redirect goes back to connect, an address that does not answer goes on to the next one. A
+ * state's function says WAIT, FAIL, or DONE to go on with f->state.
  *
- * The descriptor in `want` may be registered under its number in somebody's loop. So a new one is always
- * opened before the old one is closed (the numbers differ), and after that the run ends with
- * WAIT even if the connection has failed already (only one change per run).
+ * The descriptor in `want` may be registered under its number in somebody's loop. So a new one is
+ * always opened before the old one is closed (the numbers differ), and after that the run ends
+ * with WAIT even if the connection has failed already (only one change per run).
  */
 #include "gateway/http/fetch.h"
 

@@ -1,10 +1,12 @@
 /*
- * A fetch is one request of our own to some URL, and its whole answer: keys, discovery, health checks.
+ * A fetch is one request of our own to some URL, and its whole answer: keys, discovery, health
+ * checks.
  *
- * It is pulled like every asynchronous operation: fetch_run() does what can be done now. Nothing blocks, names
- * are resolved beside, each address of the host is tried, and one deadline covers it all. The answer is kept in
- * memory up to a maximum. https verifies certificate and host name; there is no way to turn that
- * off. A redirect is followed only to the same scheme, host and port, so nobody can send us elsewhere.
+ * It is pulled like every asynchronous operation: fetch_run() does what can be done now. Nothing
+ * blocks, names are resolved beside, each address of the host is tried, and one deadline covers
+ * it all. The answer is kept in memory up to a maximum. https verifies certificate and host name;
+ * there is no way to turn that off. A redirect is followed only to the same scheme, host and
+ * port, so nobody can send us elsewhere.
  *
  * The process must ignore SIGPIPE.
  */
@@ -45,9 +47,9 @@ struct fetch_result {
 /* Begins; NULL only when there is no memory. A URL that can't be used fails at the first run. */
 struct fetch *fetch_begin(const struct fetch_request *request, uint64_t now_ms);
 /*
- * Goes on. WAIT: run again when fetch_want() has come. DONE: a whole answer, of whatever status. FAIL: there
- * is none, and result's reason says why. Once it is done, take its descriptor out of the loop before
- * fetch_end().
+ * Goes on. WAIT: run again when fetch_want() has come. DONE: a whole answer, of whatever status.
+ * FAIL: there is none, and result's reason says why. Once it is done, take its descriptor out of
+ * the loop before fetch_end().
  */
 enum run fetch_run(struct fetch *f, uint64_t now_ms);
 /* What a fetch that said WAIT waits for. Its descriptor changes at most once per run. */

@@ -1,10 +1,10 @@
 /*
  * Which header field is this, and what becomes of it?
  *
- * A name is looked up as it is compared by sloppy backends: any case, and with `_` or `.` for `-`, so
- * that X_Consumer_ID is X-Consumer-ID to us too. A name that only so resembles one that matters
- * is never passed on. The identity fields (Kong's names) are whole families: x-consumer-*, x-credential-*,
- * x-authenticated-*.
+ * A name is looked up as it is compared by sloppy backends: any case, and with `_` or `.` for
+ * `-`, so that X_Consumer_ID is X-Consumer-ID to us too. A name that only so resembles one that
+ * matters is never passed on. The identity fields (Kong's names) are whole families:
+ * x-consumer-*, x-credential-*, x-authenticated-*.
  */
 #ifndef GATEWAY_HTTP_FIELD_H
 #define GATEWAY_HTTP_FIELD_H

@@ -1,19 +1,17 @@
 /*
  * Three looks at a head, each cheap, each closing what the others leave open:
  *
- * 1. head_scan(), while it arrives: every line ends in CR LF, no CR stands elsewhere, none is folded, none is
+ * 1. head_scan(), while it arrives: every line ends in CR LF, no CR stands elsewhere, none is
+ * folded, none is
  *    empty but the last. Debian 12's llhttp accepts some of each.
- * 2. llhttp, strict, over the whole head at once: the grammar of fields. It pauses at the end of the head, so
+ * 2. llhttp, strict, over the whole head at once: the grammar of fields. It pauses at the end of
+ * the head, so
  *    it never sees a body or a trailer.
  * 3. The rules between fields: one Host, one framing, what may not be combined.
  */
 #include "gateway/http/head.h"
 
-#include <llhttp.h>
-
-#if LLHTTP_VERSION_MAJOR < 9 && LLHTTP_STRICT_MODE != 1
-#error "llhttp before 9 must be built with -DLLHTTP_STRICT_MODE=1"
-#endif
+#include "gateway/http/fields.h"
 
 struct fault_row {
 	unsigned	 status;
@@ -105,118 +103,6 @@ head_scan(struct head_scan *scan, struct span bytes, const struct head_limits *l
 		scan->line = scan->at;
 	}
 	return bytes.n >= limits->max_head ? too_large(scan, limits) : HEAD_FINE;
-}
-
-/* llhttp's callbacks collect the fields here. */
-struct gathering {
-	llhttp_t		 parser;
-	struct field		*fields;
-	unsigned		 n, max;
-	enum head_fault		 fault;
-};
-
-static int
-gather_name(llhttp_t *parser, const char *at, size_t n)
-{
-	struct gathering *g = parser->data;
-
-	if (g->n == g->max) {
-		g->fault = HEAD_TOO_MANY;
-		return HPE_USER;
-	}
-	g->fields[g->n] = (struct field){ .name = span_make(at, n) };
-	return 0;
-}
-
-static int
-gather_name_end(llhttp_t *parser)
-{
-	struct gathering *g = parser->data;
-
-	/* an empty name makes no span call, so the count would be behind: refuse it here */
-	if (g->n == g->max || g->fields[g->n].name.n == 0) {
-		g->fault = HEAD_FIELD_NAME;
-		return HPE_USER;
-	}
-	g->n++;
-	if (g->n < g->max)
-		g->fields[g->n].name.n = 0;
-	return 0;
-}
-
-static int
-gather_value(llhttp_t *parser, const char *at, size_t n)
-{
-	struct gathering *g = parser->data;
-
-	if (g->n == 0 || g->fields[g->n - 1].value.n != 0) {
-		g->fault = HEAD_SYNTAX;
-		return HPE_USER;
-	}
-	g->fields[g->n - 1].value = span_make(at, n);
-	return 0;
-}
-
-static int
-gather_end(llhttp_t *parser)
-{
-	(void)parser;
-	return HPE_PAUSED;
-}
-
-static const llhttp_settings_t gathering_settings = {
-	.on_header_field = gather_name,
-	.on_header_field_complete = gather_name_end,
-	.on_header_value = gather_value,
-	.on_headers_complete = gather_end,
-};
-
-static enum head_fault
-fault_of(const struct gathering *g, llhttp_errno_t error)
-{
-	if (g->fault != HEAD_FINE)
-		return g->fault;
-	switch ((int)error) {
-	case HPE_INVALID_CONTENT_LENGTH:
-		return HEAD_LENGTH;
-	case HPE_UNEXPECTED_CONTENT_LENGTH:
-		return HEAD_LENGTH_AND_CODING;
-	case HPE_INVALID_TRANSFER_ENCODING:
-		return HEAD_CODING;
-	case HPE_INVALID_URL:
-		return HEAD_TARGET;
-	case HPE_INVALID_STATUS:
-		return HEAD_STATUS;
-	default:
-		return HEAD_SYNTAX;
-	}
-}
-
-/* Runs llhttp over a whole head and classifies the fields. */
-static enum head_fault
-gather(struct head *h, llhttp_type_t type, struct span bytes, unsigned max, struct field *fields)
-{
-	struct gathering g = { .fields = fields, .max = max };
-
-	if (max > 0)
-		fields[0].name.n = 0;
-	llhttp_init(&g.parser, type, &gathering_settings);
-	g.parser.data = &g;
-	llhttp_errno_t error = llhttp_execute(&g.parser, bytes.p, bytes.n);
-	if (error != HPE_PAUSED)
-		return fault_of(&g, error);
-	for (unsigned i = 0; i < g.n; i++) {
-		struct field *f = &fields[i];
-
-		f->value = span_trim(f->value);
-		f->id = field_find(f->name);
-		for (size_t k = 0; k < f->value.n; k++)
-			if ((unsigned char)f->value.p[k] < 0x20 && f->value.p[k] != '\t')
-				return HEAD_FIELD_VALUE;
-	}
-	h->fields = fields;
-	h->n_fields = g.n;
-	return HEAD_FINE;
 }
 
 const struct field *
@@ -369,7 +255,7 @@ read_host(struct head *h)
 		return HEAD_HOST;
 	for (size_t i = 0; i < target.n; i++)
 		if ((unsigned char)target.p[i] <= 0x20 || (unsigned char)target.p[i] >= 0x7f ||
-		    target.p[i] == '#')
+		    memchr("#\"<>", target.p[i], 4) != NULL)
 			return HEAD_TARGET;
 	if (target.p[0] == '/' || (h->method == METHOD_OPTIONS && span_eq(target, SPAN("*"))))
 		return HEAD_FINE;
@@ -420,7 +306,7 @@ head_parse_request(struct head *h, struct span bytes, const struct head_limits *
 
 	*h = (struct head){ 0 };
 	if ((fault = read_request_line(h, first_line(bytes), limits)) != HEAD_FINE ||
-	    (fault = gather(h, HTTP_REQUEST, bytes, limits->max_fields, fields)) != HEAD_FINE ||
+	    (fault = fields_gather(h, FIELDS_REQUEST, bytes, limits->max_fields, fields)) != HEAD_FINE ||
 	    (fault = read_framing(h)) != HEAD_FINE || (fault = read_host(h)) != HEAD_FINE)
 		return fault;
 	for (unsigned i = 0; i < h->n_fields; i++)
@@ -494,7 +380,7 @@ head_parse_response(struct head *h, struct span bytes, const struct head_limits 
 
 	*h = (struct head){ 0 };
 	if ((fault = read_status_line(h, first_line(bytes))) != HEAD_FINE ||
-	    (fault = gather(h, HTTP_RESPONSE, bytes, limits->max_fields, fields)) != HEAD_FINE ||
+	    (fault = fields_gather(h, FIELDS_RESPONSE, bytes, limits->max_fields, fields)) != HEAD_FINE ||
 	    (fault = read_framing(h)) != HEAD_FINE)
 		return fault;
 	read_connection(h);

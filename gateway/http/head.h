@@ -1,10 +1,10 @@
 /*
  * A message head, parsed strictly: what is ambiguous is a fault, never repaired (RFC 9112).
  *
- * A head is parsed when all of it has come, in one go, and the spans of the result point into the bytes
- * it was parsed from. First our own look at the lines (line ends, folding, the start line), then llhttp, then
- * what neither the one nor the other decides: which fields may stand together, Host, framing.
- * The checks here don't rely on the version of llhttp.
+ * A head is parsed when all of it has come, in one go, and the spans of the result point into the
+ * bytes it was parsed from. First our own look at the lines (line ends, folding, the start line),
+ * then llhttp, then what neither the one nor the other decides: which fields may stand together,
+ * Host, framing. The checks here don't rely on the version of llhttp.
  */
 #ifndef GATEWAY_HTTP_HEAD_H
 #define GATEWAY_HTTP_HEAD_H
@@ -69,18 +69,18 @@ struct head_scan {
 };
 
 /*
- * Looks whether `bytes` (all that has come) holds a whole head. HEAD_FINE with *end = 0: not yet, *end > 0:
- * yes, it is that long. A fault is told as soon as it shows.
+ * Looks whether `bytes` (all that has come) holds a whole head. HEAD_FINE with *end = 0: not yet,
+ * *end > 0: yes, it is that long. A fault is told as soon as it shows.
  */
-enum head_fault head_scan(struct head_scan *scan, struct span bytes, const struct head_limits *limits,
-    size_t *end);
+enum head_fault head_scan(struct head_scan *scan, struct span bytes,
+    const struct head_limits *limits, size_t *end);
 
 /*
  * Parses a whole request head. `fields` has room for limits->max_fields; *h points into `bytes` and
  * `fields`.
  */
-enum head_fault head_parse_request(struct head *h, struct span bytes, const struct head_limits *limits,
-    struct field *fields);
+enum head_fault head_parse_request(struct head *h, struct span bytes,
+    const struct head_limits *limits, struct field *fields);
 
 /* Parses a whole response head to a request of this method. */
 enum head_fault head_parse_response(struct head *h, struct span bytes,

@@ -1,8 +1,9 @@
 /*
- * What is on its way out over a wire: a short list of spans that stay where they are until they are sent.
+ * What is on its way out over a wire: a short list of spans that stay where they are until they
+ * are sent.
  *
- * Bodies pass through without a copy: the spans point into the buffer they were read into, whose bytes must stay
- * until out_flush() says RUN_DONE.
+ * Bodies pass through without a copy: the spans point into the buffer they were read into, whose
+ * bytes must stay until out_flush() says RUN_DONE.
  */
 #ifndef GATEWAY_HTTP_OUT_H
 #define GATEWAY_HTTP_OUT_H
@@ -22,9 +23,15 @@ struct out {
 };
 
 void out_init(struct out *o);
-/* Queues bytes. There is room after a flush that was done; the callers queue at most a head and a piece. */
+/*
+ * Queues bytes. There is room after a flush that was done; the callers queue at most a head and a
+ * piece.
+ */
 void out_put(struct out *o, struct span s);
-/* Queues a piece of a body as one chunk; `last` ends the body behind it (an empty last piece only ends it). */
+/*
+ * Queues a piece of a body as one chunk; `last` ends the body behind it (an empty last piece only
+ * ends it).
+ */
 void out_put_chunk(struct out *o, struct span piece, bool last);
 /* Sends: RUN_DONE when all is gone, RUN_WAIT for the wire, RUN_FAIL when it is broken. */
 enum run out_flush(struct out *o, struct wire *w);

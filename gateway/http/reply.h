@@ -1,10 +1,10 @@
 /*
  * A reply is the whole answer to one request of ours, kept in memory: status, location, the body.
  *
- * It is for small answers from peers we ask ourselves, not for what is proxied. Peers are not trusted:
- * head and body have a maximum, and a head that is malformed, or framed in two ways, makes the reply bad,
- * with a reason. Interim answers (1xx) are skipped, a few of them; 101 is bad. A body cut short is bad,
- * and so is a compressed one, as we never ask for that.
+ * It is for small answers from peers we ask ourselves, not for what is proxied. Peers are not
+ * trusted: head and body have a maximum, and a head that is malformed, or framed in two ways,
+ * makes the reply bad, with a reason. Interim answers (1xx) are skipped, a few of them; 101 is
+ * bad. A body cut short is bad, and so is a compressed one, as we never ask for that.
  */
 #ifndef GATEWAY_HTTP_REPLY_H
 #define GATEWAY_HTTP_REPLY_H

@@ -1,8 +1,10 @@
 /*
- * Name resolution that does not block: getaddrinfo(3) in a thread of its own, waited for like a socket.
+ * Name resolution that does not block: getaddrinfo(3) in a thread of its own, waited for like a
+ * socket.
  *
- * An address literal is answered at once, without a thread. A lookup that is given up goes on in its
- * thread and is forgotten there; at most RESOLVE_MAX_RUNNING of them exist in a process, more are refused.
+ * An address literal is answered at once, without a thread. A lookup that is given up goes on in
+ * its thread and is forgotten there; at most RESOLVE_MAX_RUNNING of them exist in a process, more
+ * are refused.
  */
 #ifndef GATEWAY_HTTP_RESOLVE_H
 #define GATEWAY_HTTP_RESOLVE_H

@@ -1,9 +1,10 @@
 /*
  * A stream is a connected socket that this side opened, plain or with TLS over it.
  *
- * Calls never block; one that can't go on says RUN_WAIT and leaves in `events` what to poll for, which
- * with TLS can be the other direction than the one asked for. TLS means 1.2 or later, and a
- * peer whose certificate is trusted and names the host (RFC 9525). The process must ignore SIGPIPE.
+ * Calls never block; one that can't go on says RUN_WAIT and leaves in `events` what to poll for,
+ * which with TLS can be the other direction than the one asked for. TLS means 1.2 or later, and a
+ * peer whose certificate is trusted and names the host (RFC 9525). The process must ignore
+ * SIGPIPE.
  */
 #ifndef GATEWAY_HTTP_STREAM_H
 #define GATEWAY_HTTP_STREAM_H
@@ -25,18 +26,24 @@ struct stream {
 #define STREAM_CLOSED	((struct stream){ .fd = -1 })
 
 /*
- * A TLS client's context that trusts the certificates of `ca_file`, or the system's for "" and NULL.
- * NULL if they can't be loaded; *reason then says why. Freed with SSL_CTX_free().
+ * A TLS client's context that trusts the certificates of `ca_file`, or the system's for "" and
+ * NULL. NULL if they can't be loaded; *reason then says why. Freed with SSL_CTX_free().
  */
 SSL_CTX *stream_tls_context(const char *ca_file, const char **reason);
 
-/* Begins to connect; false (errno set) if there is no socket. stream_connected() tells how it went. */
+/*
+ * Begins to connect; false (errno set) if there is no socket. stream_connected() tells how it
+ * went.
+ */
 bool stream_connect(struct stream *s, const struct sockaddr *address, socklen_t len);
 /* WAIT while connecting, then DONE, or FAIL with s->error set. */
 enum run stream_connected(struct stream *s);
 /* Lays TLS over a connected stream, for this host name or address; false if there is no memory. */
 bool stream_start_tls(struct stream *s, SSL_CTX *context, const char *host, bool ip_literal);
-/* Goes on with the handshake; FAIL gives *reason, a sentence that lives until the next OpenSSL call. */
+/*
+ * Goes on with the handshake; FAIL gives *reason, a sentence that lives until the next OpenSSL
+ * call.
+ */
 enum run stream_handshake(struct stream *s, const char **reason);
 /* Writes some bytes, *n of them; FAIL when the connection is broken. */
 enum run stream_write(struct stream *s, const void *p, size_t size, size_t *n);

@@ -1,9 +1,10 @@
 /*
  * One normal form of a request's path decides, and is what the backend gets (RFC 3986 section 6).
  *
- * Percent-encoded unreserved characters are decoded, other escapes get upper-case digits, repeated slashes
- * become one. What two programs could read in two ways is refused: dot segments (also "..;x"), an encoded slash,
- * backslash or control character, a bare backslash, a broken escape, escapes that are not UTF-8.
+ * Percent-encoded unreserved characters are decoded, other escapes get upper-case digits,
+ * repeated slashes become one. What two programs could read in two ways is refused: dot segments
+ * (also "..;x"), an encoded slash, backslash or control character, a bare backslash, a broken
+ * escape, escapes that are not UTF-8.
  */
 #ifndef GATEWAY_HTTP_TARGET_H
 #define GATEWAY_HTTP_TARGET_H
@@ -29,8 +30,8 @@ enum target_result target_normalize(struct target *t, struct span raw, struct ar
 
 /*
  * True if `prefix` (of the configuration) covers `path`: the same up to a segment's end. Letters
- * compare in any case, and ";" ends a segment, because there are backends that see it so: who asks for
- * "/ADMIN" or "/admin;x" is held to the rules of "/admin".
+ * compare in any case, and ";" ends a segment, because there are backends that see it so: who
+ * asks for "/ADMIN" or "/admin;x" is held to the rules of "/admin".
  */
 bool target_covers(struct span prefix, struct span path);
 

@@ -26,8 +26,8 @@ struct url {
 /* Parses an absolute URL; false if it is anything but what is described above. */
 bool url_parse(struct url *url, struct span text);
 /*
- * Where a Location header (RFC 9110 section 10.2.2) leads from `base`: an absolute URL or an absolute
- * path. False for anything else.
+ * Where a Location header (RFC 9110 section 10.2.2) leads from `base`: an absolute URL or an
+ * absolute path. False for anything else.
  */
 bool url_follow(struct url *url, const struct url *base, struct span location);
 /* True if scheme, host and port are the same. */

@@ -74,7 +74,8 @@ wire_read(struct wire *w, void *buf, size_t n)
 ssize_t
 wire_write(struct wire *w, const struct iovec *iov, int n)
 {
-	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n };
+	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = (size_t)n };
 	ssize_t put;
 
 	if (!(w->watch.ready & READY_WRITE))

@@ -1,8 +1,9 @@
 /*
  * A wire carries the bytes of one connection, and knows whether to try.
  *
- * It pairs a descriptor with its readiness (edge-triggered): a read or write that can't succeed makes no system call.
- * Encrypted connections get a second kind of wire behind the same four functions.
+ * It pairs a descriptor with its readiness (edge-triggered): a read or write that can't succeed
+ * makes no system call. Encrypted connections get a second kind of wire behind the same four
+ * functions.
  */
 #ifndef GATEWAY_HTTP_WIRE_H
 #define GATEWAY_HTTP_WIRE_H
@@ -25,7 +26,10 @@ enum {
 	WIRE_BROKEN = -2,	/* reset, or another error of the kernel */
 };
 
-/* Puts a connected (or connecting) non-blocking socket into the loop; owns fd from here, also on failure. */
+/*
+ * Puts a connected (or connecting) non-blocking socket into the loop; owns fd from here, also on
+ * failure.
+ */
 bool wire_open(struct wire *w, struct loop *loop, int fd, struct task *task);
 /* Closes it; safe on a closed one. */
 void wire_close(struct wire *w, struct loop *loop);

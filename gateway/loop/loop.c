@@ -1,7 +1,8 @@
 /*
- * Timers hang in a wheel of 1,024 slots of 16 ms. A deadline that moves later only changes the task;
- * the wheel meets it at the old slot and hangs it where it now belongs. As deadlines of busy connections
- * nearly always move later, a request costs no list work. Deadlines beyond the wheel's 16 s go round.
+ * Timers hang in a wheel of 1,024 slots of 16 ms. A deadline that moves later only changes the
+ * task; the wheel meets it at the old slot and hangs it where it now belongs. As deadlines of
+ * busy connections nearly always move later, a request costs no list work. Deadlines beyond the
+ * wheel's 16 s go round.
  */
 #include "gateway/loop/loop.h"
 

@@ -1,16 +1,17 @@
 /*
  * The event loop of a worker or the keeper: epoll, deadlines, and a run queue of tasks.
  *
- * A task is something that goes on when an event comes; its run function does all it can and returns.
- * Nobody calls up: an event only puts the task on the run queue, and so does task_wake(). A task
- * runs at most once per turn however many events it has, and looks for itself what has changed.
+ * A task is something that goes on when an event comes; its run function does all it can and
+ * returns. Nobody calls up: an event only puts the task on the run queue, and so does
+ * task_wake(). A task runs at most once per turn however many events it has, and looks for itself
+ * what has changed.
  *
  * A watch is a descriptor in the loop. Edge-triggered watches are registered once, for both
- * directions, and remember readiness in `ready` until an operation meets EAGAIN and clears it; so a kept connection
- * costs no epoll_ctl per request. Level-triggered ones follow a struct want.
+ * directions, and remember readiness in `ready` until an operation meets EAGAIN and clears it; so
+ * a kept connection costs no epoll_ctl per request. Level-triggered ones follow a struct want.
  *
- * Nothing is freed while the loop dispatches: loop_bury() frees at the end of the turn.
- * Only this module knows epoll.
+ * Nothing is freed while the loop dispatches: loop_bury() frees at the end of the turn. Only this
+ * module knows epoll.
  */
 #ifndef GATEWAY_LOOP_LOOP_H
 #define GATEWAY_LOOP_LOOP_H
@@ -35,7 +36,8 @@ struct watch {
 	uint8_t		 ready;
 	bool		 edge;
 	uint32_t	 interest;	/* epoll events asked for */
-	struct task	*task;		/* run when something happens; NULL: events are only remembered */
+	/* run when something happens; NULL: events are only remembered */
+	struct task	*task;
 };
 
 enum task_state {
@@ -50,7 +52,8 @@ struct task {
 	struct task	 *timer_next;		/* slot of the timer wheel */
 	struct task	**timer_link;		/* what points to this one there; NULL: no timer */
 	uint64_t	  deadline_ms;		/* when it wants to run by itself; 0: never */
-	uint64_t	  slot_ms;		/* when the wheel looks at it; never later than deadline_ms */
+	/* when the wheel looks at it; never later than deadline_ms */
+	uint64_t	  slot_ms;
 	enum task_state	  state;
 };
 
@@ -82,9 +85,16 @@ int64_t loop_wall_s(const struct loop *loop);
 
 /* Registers fd edge-triggered for both directions. False (errno set) if the kernel refuses. */
 bool loop_watch(struct loop *loop, struct watch *w, int fd, struct task *task);
-/* Registers fd level-triggered for reading; `exclusive` wakes one of many waiting processes (listeners). */
-bool loop_watch_level(struct loop *loop, struct watch *w, int fd, bool exclusive, struct task *task);
-/* Follows what an operation wants: registers or changes the watch (level-triggered), and sets the deadline. */
+/*
+ * Registers fd level-triggered for reading; `exclusive` wakes one of many waiting processes
+ * (listeners).
+ */
+bool loop_watch_level(struct loop *loop, struct watch *w, int fd, bool exclusive,
+    struct task *task);
+/*
+ * Follows what an operation wants: registers or changes the watch (level-triggered), and sets the
+ * deadline.
+ */
 bool loop_want(struct loop *loop, struct watch *w, const struct want *want, struct task *task);
 /* Takes the descriptor out of the loop; does not close it. Safe on one that is not in. */
 void loop_unwatch(struct loop *loop, struct watch *w);

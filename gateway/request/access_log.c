@@ -14,7 +14,7 @@
 #include "gateway/base/text.h"
 
 #define ROOM		((size_t)64 * 1024)
-#define LINE_ROOM	((size_t)12 * 1024)	/* of a line; paths longer than that are cut off with it */
+#define LINE_ROOM	((size_t)12 * 1024)	/* of the longest line */
 #define WRITE_AT	((size_t)16 * 1024)
 #define PATIENCE_MS	100
 #define PIPE_PIECE	((size_t)4096)		/* a pipe that polls writable takes this much */
@@ -96,7 +96,8 @@ access_log_reopen(struct access_log *log)
 {
 	access_log_flush(log);
 	if (!open_path(log))
-		log_error("access log %s: can't be opened again, the old file goes on: %m", log->path);
+		log_error("access log %s: can't be opened again, the old file goes on: %m",
+		    log->path);
 }
 
 /* How much may be written at once without waiting: whole lines where it is not all. */

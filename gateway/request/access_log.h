@@ -1,9 +1,10 @@
 /*
  * The access log: one line of JSON a request, written for many requests at once.
  *
- * Lines gather in memory and are written at the end of a turn of the loop, at the latest a tenth of a second after they
- * were made. A reader that does not keep up, or a full disk, loses lines (counted in
- * gatehouse_log_lines_dropped_total), never time. No token, secret or query string ever stands in a line.
+ * Lines gather in memory and are written at the end of a turn of the loop, at the latest a tenth
+ * of a second after they were made. A reader that does not keep up, or a full disk, loses lines
+ * (counted in gatehouse_log_lines_dropped_total), never time. No token, secret or query string
+ * ever stands in a line.
  */
 #ifndef GATEWAY_REQUEST_ACCESS_LOG_H
 #define GATEWAY_REQUEST_ACCESS_LOG_H
@@ -12,7 +13,10 @@
 
 struct access_log;
 
-/* Opens the log of a worker: a path, "-" for standard output, or "off". NULL (errno set) on failure. */
+/*
+ * Opens the log of a worker: a path, "-" for standard output, or "off". NULL (errno set) on
+ * failure.
+ */
 struct access_log *access_log_open(struct loop *loop, const char *path, unsigned worker);
 /* Writes what is left and closes; the pointer becomes NULL. */
 void access_log_close(struct access_log **log);

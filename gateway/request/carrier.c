@@ -95,7 +95,10 @@ ask_body(struct request *r)
 	out_put(&c->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
-/* True if the rest of the request's body is so large, or so uncertain, that the connection can't go on. */
+/*
+ * True if the rest of the request's body is so large, or so uncertain, that the connection can't
+ * go on.
+ */
 static bool
 body_is_in_the_way(const struct client *c)
 {
@@ -169,6 +172,8 @@ send_head(struct request *r, const struct answer *a)
 		r->must_close |= !r->head.keep_alive || c->gate->draining ||
 		    c->framing == FRAMING_CLOSE || body_is_in_the_way(c);
 		r->answer_begun = true;
+		c->alone = c->out.left == 0;
+		c->sent_before = c->out.sent;
 		r->tally.status = a->status;
 		c->write_since_ms = loop_now_ms(c->gate->loop);
 	}
@@ -200,6 +205,21 @@ send_body(struct request *r, struct span piece, bool last)
 		out_put_chunk(&c->out, piece, last);
 	else
 		out_put(&c->out, piece);
+}
+
+static bool
+take_back(struct request *r)
+{
+	struct client *c = client_of(r);
+
+	if (!r->answer_begun)
+		return true;
+	if (!c->alone || c->out.sent != c->sent_before || r->must_reset)
+		return false;
+	out_init(&c->out);
+	r->answer_begun = false;
+	r->tally.bytes_out = 0;
+	return true;
 }
 
 static enum run
@@ -249,6 +269,7 @@ const struct carrier http1_carrier = {
 	.ask_body = ask_body,
 	.send_head = send_head,
 	.send_body = send_body,
+	.take_back = take_back,
 	.flush = flush,
 	.body_is_late = body_is_late,
 	.is_gone = is_gone,

@@ -1,8 +1,9 @@
 /*
  * How HTTP/1 carries a request: the connection's side of struct carrier (request.h).
  *
- * Bodies are read and written with their framing taken off and put on anew; answers to HTTP/1.0 clients are never
- * chunked. Whether the connection stays open is decided, and said, with the head of the answer.
+ * Bodies are read and written with their framing taken off and put on anew; answers to HTTP/1.0
+ * clients are never chunked. Whether the connection stays open is decided, and said, with the
+ * head of the answer.
  */
 #ifndef GATEWAY_REQUEST_CARRIER_H
 #define GATEWAY_REQUEST_CARRIER_H
@@ -33,6 +34,9 @@ struct client {
 	struct body		  body;			/* of the request */
 	struct out		  out;			/* of the answer */
 	enum framing		  framing;		/* of the answer */
+	/* nothing was queued before the answer's head */
+	bool			  alone;
+	uint64_t		  sent_before;		/* bytes sent before it */
 	bool			  asked;		/* 100 Continue was sent, or need not be */
 	bool			  trusted;		/* a proxy of trusted_proxies */
 	uint8_t			  peer_len;
@@ -48,7 +52,10 @@ struct client {
 
 extern const struct carrier http1_carrier;
 
-/* Begins the connection's request: n bytes of the inbox are its head (0: malformed, the connection must close). */
+/*
+ * Begins the connection's request: n bytes of the inbox are its head (0: malformed, the
+ * connection must close).
+ */
 void carrier_begin(struct client *c, size_t n);
 /* The request runs again at this time, if nothing happens before. */
 void carrier_deadline(struct request *r, uint64_t deadline_ms);

@@ -2,12 +2,13 @@
  * A connection is in one of three states:
  *
  *	READING		waits for a head, or for the rest of one
- *	SERVING		a request runs; the connection only does what the request asks (struct carrier)
- *	LINGERING	the last answer is sent and our side is shut; what still arrives is thrown away, so
- *			that closing does not reset the connection before the client has read its answer
+ *	SERVING		a request runs; the connection does what the request asks of its carrier
+ *	LINGERING	the last answer is sent and our side is shut; what still comes is thrown away,
+ *			lest closing resets the connection before the client has read its answer
  *
- * A worker that drains answers the next request of each connection with `Connection: close`, and closes one only after
- * DRAIN_QUIET_MS without a byte, so a request that is already on its way is not lost.
+ * A worker that drains answers the next request of each connection with `Connection: close`, and
+ * closes one only after DRAIN_QUIET_MS without a byte, so a request that is already on its way is
+ * not lost.
  */
 #include "gateway/request/client.h"
 
@@ -71,7 +72,8 @@ idle_deadline(const struct client *c)
 
 	if (c->gate->draining)
 		return c->quiet_since_ms + DRAIN_QUIET_MS;
-	return c->quiet_since_ms + (c->served == 0 ? limits->header_timeout_ms : limits->idle_timeout_ms);
+	return c->quiet_since_ms +
+	    (c->served == 0 ? limits->header_timeout_ms : limits->idle_timeout_ms);
 }
 
 void

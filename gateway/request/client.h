@@ -1,9 +1,10 @@
 /*
- * A client's connection that speaks HTTP/1: it reads heads, carries one request at a time, and answers in order.
+ * A client's connection that speaks HTTP/1: it reads heads, carries one request at a time, and
+ * answers in order.
  *
- * Requests that come before the last was answered (pipelining) wait in the buffer, at most a head's worth. An idle
- * connection holds no buffer. What a connection may wait for is bounded by the timeouts of `client` in
- * the configuration; every way out leads through client_close().
+ * Requests that come before the last was answered (pipelining) wait in the buffer, at most a
+ * head's worth. An idle connection holds no buffer. What a connection may wait for is bounded by
+ * the timeouts of `client` in the configuration; every way out leads through client_close().
  */
 #ifndef GATEWAY_REQUEST_CLIENT_H
 #define GATEWAY_REQUEST_CLIENT_H

@@ -1,8 +1,8 @@
 /*
  * The gate: what all requests of one worker share.
  *
- * One gate a worker process. It holds what the configuration became (routes, upstreams), the worker's view of
- * shared memory, pools of memory, and the open connections.
+ * One gate a worker process. It holds what the configuration became (routes, upstreams), the
+ * worker's view of shared memory, pools of memory, and the open connections.
  */
 #ifndef GATEWAY_REQUEST_GATE_H
 #define GATEWAY_REQUEST_GATE_H
@@ -55,7 +55,10 @@ void gate_free(struct gate **gate);
 void gate_accept(struct gate *g, int fd, const struct sockaddr_storage *address);
 /* Open connections of clients. */
 size_t gate_clients(const struct gate *g);
-/* No new requests on kept connections: each is told with its next answer, and quiet ones are closed after a while. */
+/*
+ * No new requests on kept connections: each is told with its next answer, and quiet ones are
+ * closed after a while.
+ */
 void gate_drain(struct gate *g);
 /* Opens the access log again. */
 void gate_reopen_logs(struct gate *g);

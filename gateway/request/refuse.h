@@ -1,8 +1,8 @@
 /*
  * Refusals: every answer of the gateway's own that says no, from one table (refuse.def).
  *
- * A refusal is JSON {"error", "error_description"}, with a challenge where the token is at fault. A step
- * ends with `return refuse(r, REFUSE_X);`.
+ * A refusal is JSON {"error", "error_description"}, with a challenge where the token is at fault.
+ * A step ends with `return refuse(r, REFUSE_X);`.
  */
 #ifndef GATEWAY_REQUEST_REFUSE_H
 #define GATEWAY_REQUEST_REFUSE_H

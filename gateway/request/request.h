@@ -1,13 +1,14 @@
 /*
  * A request: what a client asks, from its head to the last byte of its answer.
  *
- * Three things with small interfaces between them: a connection carries requests (struct carrier; HTTP/1
- * carries one at a time, in client.c), a request runs through the steps of a flow (step.h), and an exchange with
- * an upstream (upstream/call.h) belongs to one request. A request knows nothing of sockets, so that
- * connections which carry many at once or are encrypted need no change here.
+ * Three things with small interfaces between them: a connection carries requests (struct carrier;
+ * HTTP/1 carries one at a time, in client.c), a request runs through the steps of a flow
+ * (step.h), and an exchange with an upstream (upstream/call.h) belongs to one request. A request
+ * knows nothing of sockets, so that connections which carry many at once or are encrypted need no
+ * change here.
  *
- * All memory of a request hangs on its arena; clean-ups are registered there and run at its end, however
- * it ends.
+ * All memory of a request hangs on its arena; clean-ups are registered there and run at its end,
+ * however it ends.
  */
 #ifndef GATEWAY_REQUEST_REQUEST_H
 #define GATEWAY_REQUEST_REQUEST_H
@@ -25,26 +26,42 @@ struct carrier;
 struct flow;
 struct request;
 
-/* The head of an answer; the carrier adds the status line, framing and what concerns the connection. */
+/*
+ * The head of an answer; the carrier adds the status line, framing and what concerns the
+ * connection.
+ */
 struct answer {
 	unsigned	status;
 	struct span	reason;		/* empty: the usual one */
 	struct span	fields;		/* complete lines, "Name: value\r\n" each */
-	enum framing	framing;	/* what the source of the body knows; the carrier may have to choose another */
+	/* what the source of the body knows; the carrier may have to choose another */
+	enum framing	framing;
 	uint64_t	length;		/* with FRAMING_LENGTH */
-	bool		has_length;	/* an answer without body that tells the length of one (HEAD, 304) */
+	/* an answer without body that tells the length of one (HEAD, 304) */
+	bool		has_length;
 };
 
 /* What a request asks of the connection that carries it. */
 struct carrier {
-	/* Next piece of the request's body: DONE (empty: its end), WAIT, or FAIL. Valid until the next call. */
+	/*
+	 * Next piece of the request's body: DONE (empty: its end), WAIT, or FAIL. Valid until the
+	 * next call.
+	 */
 	enum run	(*read_body)(struct request *, struct span *piece);
 	/* Says 100 Continue, if the client waits for it and nothing was sent yet. */
 	void		(*ask_body)(struct request *);
 	/* Queues an interim answer (1xx) or the head of the answer. */
 	void		(*send_head)(struct request *, const struct answer *);
-	/* Queues a piece of the answer's body; `last` ends it. The bytes must stay until flush says DONE. */
+	/*
+	 * Queues a piece of the answer's body; `last` ends it. The bytes must stay until flush
+	 * says DONE.
+	 */
 	void		(*send_body)(struct request *, struct span piece, bool last);
+	/*
+	 * Takes back the head of an answer, and what follows it; false when some of it has been
+	 * sent.
+	 */
+	bool		(*take_back)(struct request *);
 	/* Sends what is queued. FAIL: the client is gone. */
 	enum run	(*flush)(struct request *);
 	/* After read_body failed: true if the client was too slow, and has done nothing worse. */
@@ -68,7 +85,8 @@ struct tally {
 	uint64_t	bytes_out;
 	unsigned	status;			/* 0: no answer was begun */
 	const char	*server;		/* URL, NULL: none */
-	const char	*failure;		/* what went wrong with the upstream, NULL: nothing */
+	/* what went wrong with the upstream, NULL: nothing */
+	const char	*failure;
 };
 
 #define REQUEST_ID_LEN	32
@@ -105,7 +123,8 @@ struct request {
 	bool			 answer_begun;
 	bool			 body_read;	/* the client's body has been read to its end */
 	bool			 must_close;	/* no further request on this connection */
-	bool			 must_reset;	/* the answer is broken off: it must not look complete */
+	/* the answer is broken off: it must not look complete */
+	bool			 must_reset;
 
 	struct exchange		*exchange;	/* of access/forward.c; NULL: none */
 	uint64_t		 deadline_ms;	/* when it wants to run again by itself; 0: never */

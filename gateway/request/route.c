@@ -138,7 +138,10 @@ router_find(const struct router *router, struct span host, struct span path, enu
 	for (size_t i = 0; i < router->n_rules; i++) {
 		const struct rule *rule = &router->rules[i];
 
-		/* once a path is claimed, only rules of the same host and path may take other methods */
+		/*
+		 * once a path is claimed, only rules of the same host and path may take other
+		 * methods
+		 */
 		if (refused != NULL && (!span_eq_nocase(rule->path, refused->path) ||
 		    !span_eq(rule->host, refused->host)))
 			continue;

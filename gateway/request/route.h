@@ -1,9 +1,9 @@
 /*
  * Routing: which route's rules hold for a request?
  *
- * The most specific wins, whatever the order in the file: an exact host before a wildcard before none, then the
- * longest path prefix, then one that names methods. A path compares in any case (target_covers()), so
- * a backend that doesn't care about case can't be reached around a rule.
+ * The most specific wins, whatever the order in the file: an exact host before a wildcard before
+ * none, then the longest path prefix, then one that names methods. A path compares in any case
+ * (target_covers()), so a backend that doesn't care about case can't be reached around a rule.
  */
 #ifndef GATEWAY_REQUEST_ROUTE_H
 #define GATEWAY_REQUEST_ROUTE_H
@@ -30,7 +30,8 @@ void router_free(struct router **router);
 struct route_match {
 	const struct route	*route;		/* NULL: none */
 	struct span		 prefix;	/* the part of the path that matched */
-	unsigned		 allowed;	/* bits of methods that other routes of this path take; for 405 */
+	/* bits of methods that other routes of this path take; for 405 */
+	unsigned		 allowed;
 };
 
 /* The route of a request; `host` without port, in any case. */

@@ -1,7 +1,9 @@
 /*
- * A flow is an array of steps. A step does all it can with a request and answers NEXT, WAIT or END.
+ * A flow is an array of steps. A step does all it can with a request and answers NEXT, WAIT or
+ * END.
  *
- * After WAIT the same step runs again when something has happened; after END an answer is on its way or sent.
+ * After WAIT the same step runs again when something has happened; after END an answer is on its
+ * way or sent.
  */
 #ifndef GATEWAY_REQUEST_STEP_H
 #define GATEWAY_REQUEST_STEP_H

@@ -15,6 +15,7 @@ bool trusted_contains(const struct config *config, struct span address);
  * The client behind trusted proxies: the last address of an X-Forwarded-For list that is not itself
  * trusted. `peer` where the list gives none, or something that is no address.
  */
-struct span trusted_client(const struct config *config, struct span forwarded_for, struct span peer);
+struct span trusted_client(const struct config *config, struct span forwarded_for,
+    struct span peer);
 
 #endif
