@@ -61,15 +61,15 @@ struct facts_wish {
 	size_t		  n_claims;
 };
 
-struct json_t;
+struct doc_value;
 
 /*
  * Writes the parts, version and size into `room` (FACTS_MAX bytes, aligned to 8); all other fields
  * are the caller's. VERDICT_ACTIVE, or VERDICT_MALFORMED (a claim of the wrong type, control
  * characters or outer spaces in an identity), _NO_CONSUMER or _TOO_LARGE.
  */
-enum verdict facts_make(struct facts *room, const struct json_t *claims, struct span kid,
-    const struct facts_wish *wish);
+enum verdict facts_make(struct facts *room, const struct doc_value *claims,
+    struct span kid, const struct facts_wish *wish);
 
 /* Checks bytes (aligned to 8) that came out of a cache; NULL: no facts of this layout. */
 const struct facts *facts_view(const void *bytes, size_t n);

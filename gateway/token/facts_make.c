@@ -1,8 +1,7 @@
 #include "gateway/token/facts.h"
 
-#include <jansson.h>
-
 #include "gateway/base/text.h"
+#include "gateway/token/doc.h"
 
 /*
  * Facts are written in one pass over the claims, part after part, into a text behind the fixed
@@ -12,15 +11,9 @@
 struct maker {
 	struct facts			*facts;
 	struct text			 text;		/* over the whole block */
-	const json_t			*claims;
+	const struct doc_value		*claims;
 	const struct facts_wish		*wish;
 };
-
-static struct span
-string_of(const json_t *value)
-{
-	return span_make(json_string_value(value), json_string_length(value));
-}
 
 static void
 begin_part(struct maker *m, enum facts_name name)
@@ -66,27 +59,27 @@ is_plain(struct span s)
 
 /* Puts a claim that must be plain text if it is there. */
 static bool
-put_identity(struct maker *m, enum facts_name part, const char *claim)
+put_identity(struct maker *m, enum facts_name part, struct span claim)
 {
-	const json_t *value = json_object_get(m->claims, claim);
+	const struct doc_value *value = doc_get(m->claims, claim);
+	struct span text = doc_string(value);
 
 	if (value == NULL)
 		return true;
-	if (!json_is_string(value) || !is_plain(string_of(value)))
+	if (text.p == NULL || !is_plain(text))
 		return false;
-	put_part(m, part, string_of(value));
+	put_part(m, part, text);
 	return true;
 }
 
 /* Appends the words of one scope string, with one space before each but the first of the part. */
 static bool
-put_words(struct maker *m, const json_t *value)
+put_words(struct maker *m, const struct doc_value *value)
 {
-	struct span rest, word;
+	struct span rest = doc_string(value), word;
 
-	if (!json_is_string(value))
+	if (rest.p == NULL)
 		return false;
-	rest = string_of(value);
 	for (size_t i = 0; i < rest.n; i++)
 		if (is_control(rest.p[i]))
 			return false;
@@ -104,16 +97,17 @@ put_words(struct maker *m, const json_t *value)
 static bool
 put_scope(struct maker *m)
 {
-	const char *claim = m->wish->scope_claim;
-	const json_t *value = json_object_get(m->claims, claim[0] != '\0' ? claim : "scope");
+	struct span claim = span_of(m->wish->scope_claim);
+	const struct doc_value *value = doc_get(m->claims, claim.n > 0 ? claim : SPAN("scope"));
 	bool good = true;
 
-	if (value == NULL && claim[0] == '\0')
-		value = json_object_get(m->claims, "scp");
+	if (value == NULL && claim.n == 0)
+		value = doc_get(m->claims, SPAN("scp"));
 	begin_part(m, FACTS_SCOPE);
-	if (json_is_array(value)) {
-		for (size_t i = 0; good && i < json_array_size(value); i++)
-			good = put_words(m, json_array_get(value, i));
+	if (value != NULL && value->type == DOC_ARRAY) {
+		const struct doc_value *v = doc_first(value);
+		for (; good && v != NULL; v = doc_next(value, v))
+			good = put_words(m, v);
 	} else if (value != NULL) {
 		good = put_words(m, value);
 	}
@@ -146,33 +140,33 @@ put_span(struct maker *m, const void *what)
 static bool
 put_audience(struct maker *m)
 {
-	const json_t *value = json_object_get(m->claims, "aud");
-	size_t n = json_is_array(value) ? json_array_size(value) : value != NULL;
+	const struct doc_value *aud = doc_get(m->claims, SPAN("aud"));
+	bool several = aud != NULL && aud->type == DOC_ARRAY;
 
 	begin_part(m, FACTS_AUDIENCE);
-	for (size_t i = 0; i < n; i++) {
-		const json_t *member = json_is_array(value) ? json_array_get(value, i) : value;
-		if (!json_is_string(member))
+	for (const struct doc_value *v = several ? doc_first(aud) : aud; v != NULL; ) {
+		struct span text = doc_string(v);
+		if (text.p == NULL)
 			return false;
-		struct span text = string_of(member);
 		put_item(m, put_span, &text);
+		v = several ? doc_next(aud, v) : NULL;
 	}
 	end_part(m, FACTS_AUDIENCE);
 	return true;
 }
 
 /* A claim by its name or, if there is none of that name, by a path of names with dots between. */
-static const json_t *
-claim_at(const json_t *claims, const char *path)
+static const struct doc_value *
+claim_at(const struct doc_value *claims, struct span path)
 {
-	const json_t *value = json_object_get(claims, path);
-	struct span rest = span_of(path), name;
+	const struct doc_value *value = doc_get(claims, path);
+	struct span rest = path, name;
 
 	if (value != NULL)
 		return value;
 	value = claims;
 	while (value != NULL && span_next(&rest, '.', &name))
-		value = json_object_getn(value, name.p, name.n);
+		value = doc_get(value, name);
 	return value;
 }
 
@@ -191,25 +185,22 @@ put_encoded(struct maker *m, struct span s, bool in_array)
 
 /* Appends a value fit for a header; false for what has no such form (null, objects). */
 static bool
-put_scalar(struct maker *m, const json_t *value, bool in_array)
+put_scalar(struct maker *m, const struct doc_value *value, bool in_array)
 {
-	switch (json_typeof(value)) {
-	case JSON_STRING:
-		put_encoded(m, string_of(value), in_array);
+	switch (value->type) {
+	case DOC_STRING:
+		put_encoded(m, value->text, in_array);
 		return true;
-	case JSON_INTEGER:
-		text_fmt(&m->text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	case DOC_NUMBER:
+		text_put(&m->text, value->text);
 		return true;
-	case JSON_REAL:
-		text_fmt(&m->text, "%.15g", json_real_value(value));
+	case DOC_TRUE:
+	case DOC_FALSE:
+		text_str(&m->text, value->type == DOC_TRUE ? "true" : "false");
 		return true;
-	case JSON_TRUE:
-	case JSON_FALSE:
-		text_str(&m->text, json_is_true(value) ? "true" : "false");
-		return true;
-	case JSON_NULL:
-	case JSON_OBJECT:
-	case JSON_ARRAY:
+	case DOC_NULL:
+	case DOC_OBJECT:
+	case DOC_ARRAY:
 		return false;
 	}
 	return false;
@@ -218,18 +209,18 @@ put_scalar(struct maker *m, const json_t *value, bool in_array)
 static void
 put_value(struct maker *m, const void *what)
 {
-	const json_t *value = what;
+	const struct doc_value *value = what;
 	size_t start = m->text.n;
 
-	if (!json_is_array(value)) {
+	if (value->type != DOC_ARRAY) {
 		put_scalar(m, value, false);
 		return;
 	}
-	for (size_t i = 0; i < json_array_size(value); i++) {
+	for (const struct doc_value *v = doc_first(value); v != NULL; v = doc_next(value, v)) {
 		size_t before = m->text.n;
 		if (before > start)
 			text_char(&m->text, ',');
-		if (!put_scalar(m, json_array_get(value, i), true))
+		if (!put_scalar(m, v, true))
 			m->text.n = before;
 	}
 }
@@ -240,8 +231,8 @@ put_claims(struct maker *m)
 	begin_part(m, FACTS_CLAIMS);
 	for (size_t i = 0; i < m->wish->n_claims && !m->text.cut; i++) {
 		struct span name = span_of(m->wish->claims[i]);
-		const json_t *value = claim_at(m->claims, name.p);
-		if (value == NULL || json_is_null(value) || json_is_object(value))
+		const struct doc_value *value = claim_at(m->claims, name);
+		if (value == NULL || value->type == DOC_NULL || value->type == DOC_OBJECT)
 			continue;
 		put_item(m, put_span, &name);
 		put_item(m, put_value, value);
@@ -252,20 +243,19 @@ put_claims(struct maker *m)
 static enum verdict
 put_consumer(struct maker *m)
 {
-	const char *claim = m->wish->consumer_claim;
+	struct span claim = span_of(m->wish->consumer_claim);
 	struct span client = facts_get(m->facts, FACTS_CLIENT);
 
-	if (claim[0] == '\0') {
+	if (claim.n == 0) {
 		put_part(m, FACTS_CONSUMER,
 		    client.n > 0 ? client : facts_get(m->facts, FACTS_SUBJECT));
 		return VERDICT_ACTIVE;
 	}
-	const json_t *value = claim_at(m->claims, claim);
+	const struct doc_value *value = claim_at(m->claims, claim);
+	int64_t number;
 	begin_part(m, FACTS_CONSUMER);
-	if (json_is_integer(value))
-		put_scalar(m, value, false);
-	else if (json_is_string(value) && is_plain(string_of(value)))
-		text_put(&m->text, string_of(value));
+	if (doc_integer(value, &number) || (doc_string(value).p != NULL && is_plain(value->text)))
+		text_put(&m->text, value->text);
 	else if (value != NULL)
 		return VERDICT_MALFORMED;
 	end_part(m, FACTS_CONSUMER);
@@ -303,7 +293,7 @@ put_headers(struct maker *m)
 }
 
 enum verdict
-facts_make(struct facts *room, const json_t *claims, struct span kid,
+facts_make(struct facts *room, const struct doc_value *claims, struct span kid,
     const struct facts_wish *wish)
 {
 	struct maker m = {
@@ -314,10 +304,11 @@ facts_make(struct facts *room, const json_t *claims, struct span kid,
 	};
 	memset(room, 0, sizeof(*room));
 
-	const char *client = json_object_get(claims, "client_id") != NULL ? "client_id" : "azp";
-	if (!put_identity(&m, FACTS_ISSUER, "iss") || !put_identity(&m, FACTS_SUBJECT, "sub") ||
-	    !put_identity(&m, FACTS_CLIENT, client) || !put_identity(&m, FACTS_JTI, "jti") ||
-	    !put_scope(&m) || !put_audience(&m))
+	bool named = doc_get(claims, SPAN("client_id")) != NULL;
+	if (!put_identity(&m, FACTS_ISSUER, SPAN("iss")) ||
+	    !put_identity(&m, FACTS_SUBJECT, SPAN("sub")) ||
+	    !put_identity(&m, FACTS_CLIENT, named ? SPAN("client_id") : SPAN("azp")) ||
+	    !put_identity(&m, FACTS_JTI, SPAN("jti")) || !put_scope(&m) || !put_audience(&m))
 		return VERDICT_MALFORMED;
 	enum verdict verdict = put_consumer(&m);
 	if (verdict != VERDICT_ACTIVE)

@@ -1,18 +1,18 @@
 #include "gateway/token/jwt.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/token/doc.h"
 
 /*
  * A check is an array of steps (see `steps` at the end), each of which may end it with a verdict.
  * Their order is the argument for its cost: lengths, then text, then the header, then the claims,
  * then the key, and the signature last. Nothing is believed before that: facts are made after it.
  *
- * The checker owns the memory that a check needs, so that a refusal takes nothing from the arena;
- * only jansson allocates.
+ * The checker owns the memory that a check needs: a refusal allocates nothing, and a good token its
+ * facts.
  */
 
 #define HEADER	0
@@ -32,6 +32,8 @@ struct jwt_checker {
 	size_t			  n_claims;
 	size_t			  token_max;	/* bytes; the largest of all issuers */
 	uint8_t			 *decoded;	/* room for the parts of the longest token */
+	struct doc_value	 *values;	/* of its header and of its claims */
+	size_t			  values_max;	/* for each of the two */
 	struct facts		 *room;		/* FACTS_MAX bytes */
 };
 
@@ -44,9 +46,12 @@ struct check {
 	struct span			 token;
 	struct span			 signed_text;	/* what the signature covers */
 	struct span			 part[PARTS];	/* encoded */
-	struct span			 bytes[PARTS];	/* decoded */
-	json_t				*header;
-	json_t				*claims;
+	struct {
+		char	*p;
+		size_t	 n;
+	}				 bytes[PARTS];	/* decoded */
+	const struct doc_value		*header;
+	const struct doc_value		*claims;
 	const struct alg		*alg;
 	struct span			 kid;		/* p is NULL: none */
 	const struct config_issuer	*issuer;
@@ -54,11 +59,8 @@ struct check {
 	struct jwk			*key;
 };
 
-static struct span
-string_of(const json_t *value)
-{
-	return span_make(json_string_value(value), json_string_length(value));
-}
+/* A member of the header or the claims; NULL: there is none. */
+#define member(object, name)	doc_get((object), SPAN(name))
 
 /* Cuts the compact form at its dots (RFC 7515 section 7.1): exactly three parts, none empty. */
 static enum verdict
@@ -88,28 +90,22 @@ decode(struct check *c)
 	uint8_t *out = c->checker->decoded;
 
 	for (size_t i = 0; i < PARTS; i++) {
-		size_t n;
-		if (!base64url_decode(c->part[i], out, &n))
+		c->bytes[i].p = (char *)out;
+		if (!base64url_decode(c->part[i], out, &c->bytes[i].n))
 			return VERDICT_MALFORMED;
-		c->bytes[i] = span_make(out, n);
 		out += BASE64URL_DECODED(c->part[i].n);
 	}
 	return VERDICT_ACTIVE;
 }
 
-/*
- * Reads a JSON object without repeated names, of valid UTF-8 and without NUL. jansson leaves its
- * error text empty when it merely ran out of memory.
- */
-static enum verdict
-read_object(struct span bytes, json_t **object)
+/* Reads a decoded part in place; NULL if it is no object. */
+static const struct doc_value *
+read_part(struct check *c, size_t part)
 {
-	json_error_t error;
+	struct doc_value *values = c->checker->values + part * c->checker->values_max;
 
-	*object = json_loadb(bytes.p, bytes.n, JSON_REJECT_DUPLICATES, &error);
-	if (json_is_object(*object))
-		return VERDICT_ACTIVE;
-	return *object == NULL && error.text[0] == '\0' ? VERDICT_NO_MEMORY : VERDICT_MALFORMED;
+	return doc_parse(values, c->checker->values_max, c->bytes[part].p, c->bytes[part].n) ?
+	    values : NULL;
 }
 
 /*
@@ -119,29 +115,26 @@ read_object(struct span bytes, json_t **object)
 static enum verdict
 read_header(struct check *c)
 {
-	enum verdict verdict = read_object(c->bytes[HEADER], &c->header);
-	if (verdict != VERDICT_ACTIVE)
-		return verdict;
+	if ((c->header = read_part(c, HEADER)) == NULL)
+		return VERDICT_MALFORMED;
 
-	const json_t *kid = json_object_get(c->header, "kid");
-	if (json_object_get(c->header, "enc") != NULL || json_object_get(c->header, "zip") != NULL)
+	const struct doc_value *kid = member(c->header, "kid");
+	if (member(c->header, "enc") != NULL || member(c->header, "zip") != NULL)
 		return VERDICT_ENCRYPTED;
-	if (json_object_get(c->header, "crit") != NULL ||
-	    json_object_get(c->header, "b64") != NULL)
+	if (member(c->header, "crit") != NULL || member(c->header, "b64") != NULL)
 		return VERDICT_EXTENSION;
-	if (kid != NULL) {
-		c->kid = string_of(kid);
-		if (!json_is_string(kid) || c->kid.n > KID_MAX)
-			return VERDICT_MALFORMED;
-	}
-	c->alg = alg_find(string_of(json_object_get(c->header, "alg")));
+	c->kid = doc_string(kid);
+	if ((kid != NULL && c->kid.p == NULL) || c->kid.n > KID_MAX)
+		return VERDICT_MALFORMED;
+	c->alg = alg_find(doc_string(member(c->header, "alg")));
 	return c->alg != NULL ? VERDICT_ACTIVE : VERDICT_ALGORITHM;
 }
 
 static enum verdict
 read_claims(struct check *c)
 {
-	return read_object(c->bytes[CLAIMS], &c->claims);
+	c->claims = read_part(c, CLAIMS);
+	return c->claims != NULL ? VERDICT_ACTIVE : VERDICT_MALFORMED;
 }
 
 /* The issuer is who the token names, exactly; everything after this is by that issuer's rules. */
@@ -149,12 +142,10 @@ static enum verdict
 match_issuer(struct check *c)
 {
 	const struct config *conf = c->checker->conf;
-	const json_t *value = json_object_get(c->claims, "iss");
+	struct span name = doc_string(member(c->claims, "iss"));
 
-	if (!json_is_string(value))
-		return VERDICT_WRONG_ISSUER;
 	for (size_t i = 0; i < conf->n_issuers; i++) {
-		if (!span_eq(span_of(conf->issuers[i].issuer), string_of(value)))
+		if (name.p == NULL || !span_eq(span_of(conf->issuers[i].issuer), name))
 			continue;
 		c->issuer = &conf->issuers[i];
 		c->answer->issuer = i;
@@ -187,16 +178,16 @@ accepts_type(const struct config_issuer *issuer, struct span type)
 
 /* True for tokens of another purpose, whatever their header says (RFC 8725 section 3.12). */
 static bool
-is_other_token(const json_t *claims)
+is_other_token(const struct doc_value *claims)
 {
 	static const char *const foreign[] = { "nonce", "at_hash", "c_hash", "s_hash", "events" };
 	static const char *const types[] = { "ID", "Refresh", "Offline", "Logout" };
 	static const char *const uses[] = { "id", "refresh" };
-	struct span type = string_of(json_object_get(claims, "typ"));
-	struct span use = string_of(json_object_get(claims, "token_use"));
+	struct span type = doc_string(member(claims, "typ"));
+	struct span use = doc_string(member(claims, "token_use"));
 
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
-		if (json_object_get(claims, foreign[i]) != NULL)
+		if (doc_get(claims, span_of(foreign[i])) != NULL)
 			return true;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (span_eq_nocase(type, span_of(types[i])))
@@ -210,29 +201,28 @@ is_other_token(const json_t *claims)
 static enum verdict
 check_type(struct check *c)
 {
-	const json_t *type = json_object_get(c->header, "typ");
+	const struct doc_value *type = member(c->header, "typ");
 
-	if (type != NULL && (!json_is_string(type) || json_string_length(type) == 0))
+	if (type != NULL && doc_string(type).n == 0)
 		return VERDICT_MALFORMED;
-	if (!accepts_type(c->issuer, string_of(type)) || is_other_token(c->claims))
+	if (!accepts_type(c->issuer, doc_string(type)) || is_other_token(c->claims))
 		return VERDICT_TOKEN_TYPE;
 	/* A bearer proves no key, so a token that is bound to one is not for it (RFC 7800, 9449). */
-	return json_object_get(c->claims, "cnf") == NULL ? VERDICT_ACTIVE : VERDICT_BOUND;
+	return member(c->claims, "cnf") == NULL ? VERDICT_ACTIVE : VERDICT_BOUND;
 }
 
 /* A NumericDate, which may have a fraction (RFC 7519 section 2), rounded one way. */
 static bool
-read_date(const json_t *value, double (*rounded)(double), int64_t *date_s)
+read_date(const struct doc_value *value, double (*rounded)(double), int64_t *date_s)
 {
-	if (json_is_real(value)) {
-		double real = rounded(json_real_value(value));
-		*date_s = fabs(real) <= (double)DATE_MAX ? (int64_t)real : INT64_MAX;
-	} else if (json_is_integer(value)) {
-		*date_s = json_integer_value(value);
-	} else {
+	double real;
+
+	if (doc_integer(value, date_s))
+		return *date_s <= DATE_MAX && *date_s >= -DATE_MAX;
+	if (!doc_real(value, &real) || fabs(rounded(real)) > (double)DATE_MAX)
 		return false;
-	}
-	return *date_s <= DATE_MAX && *date_s >= -DATE_MAX;
+	*date_s = (int64_t)rounded(real);
+	return true;
 }
 
 enum verdict
@@ -250,10 +240,10 @@ jwt_judge_times(int64_t exp_s, int64_t nbf_s, int64_t iat_s, const struct config
 static enum verdict
 check_times(struct check *c)
 {
-	const json_t *nbf = json_object_get(c->claims, "nbf");
-	const json_t *iat = json_object_get(c->claims, "iat");
+	const struct doc_value *nbf = member(c->claims, "nbf");
+	const struct doc_value *iat = member(c->claims, "iat");
 
-	if (!read_date(json_object_get(c->claims, "exp"), floor, &c->exp_s) ||
+	if (!read_date(member(c->claims, "exp"), floor, &c->exp_s) ||
 	    (nbf != NULL && !read_date(nbf, ceil, &c->nbf_s)) ||
 	    (iat != NULL && !read_date(iat, ceil, &c->iat_s)))
 		return VERDICT_MALFORMED;
@@ -267,10 +257,12 @@ check_times(struct check *c)
 }
 
 static bool
-accepts_audience(const struct config_issuer *issuer, const json_t *member)
+accepts_audience(const struct config_issuer *issuer, const struct doc_value *value)
 {
+	struct span name = doc_string(value);
+
 	for (size_t i = 0; i < issuer->n_audience; i++)
-		if (json_is_string(member) && span_eq(issuer->audience[i], string_of(member)))
+		if (name.p != NULL && span_eq(issuer->audience[i], name))
 			return true;
 	return false;
 }
@@ -278,12 +270,14 @@ accepts_audience(const struct config_issuer *issuer, const json_t *member)
 static enum verdict
 check_audience(struct check *c)
 {
-	const json_t *aud = json_object_get(c->claims, "aud");
+	const struct doc_value *aud = member(c->claims, "aud"), *v = NULL;
 
 	if (c->issuer->any_audience || accepts_audience(c->issuer, aud))
 		return VERDICT_ACTIVE;
-	for (size_t i = 0; i < json_array_size(aud); i++)
-		if (accepts_audience(c->issuer, json_array_get(aud, i)))
+	if (aud != NULL && aud->type == DOC_ARRAY)
+		v = doc_first(aud);
+	for (; v != NULL; v = doc_next(aud, v))
+		if (accepts_audience(c->issuer, v))
 			return VERDICT_ACTIVE;
 	return VERDICT_WRONG_AUDIENCE;
 }
@@ -307,8 +301,9 @@ find_key(struct check *c)
 static enum verdict
 check_signature(struct check *c)
 {
-	switch (alg_verify(c->checker->tools, c->alg, &c->key->key, c->signed_text,
-	    c->bytes[SIGNATURE])) {
+	struct span signature = span_make(c->bytes[SIGNATURE].p, c->bytes[SIGNATURE].n);
+
+	switch (alg_verify(c->checker->tools, c->alg, &c->key->key, c->signed_text, signature)) {
 	case ALG_GOOD:
 		return VERDICT_ACTIVE;
 	case ALG_BAD:
@@ -388,8 +383,6 @@ jwt_check(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
 		return VERDICT_TOO_LARGE;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && verdict == VERDICT_ACTIVE; i++)
 		verdict = steps[i](&c);
-	json_decref(c.header);
-	json_decref(c.claims);
 	return verdict;
 }
 
@@ -453,8 +446,10 @@ jwt_checker_new(const struct config *conf, struct keyring *ring, struct alg_tool
 	*checker = (struct jwt_checker){ .conf = conf, .ring = ring, .tools = tools };
 	bool good = collect_claims(checker) && collect_algorithms(checker);
 	checker->decoded = malloc(BASE64URL_DECODED(checker->token_max) + PARTS * 3);
+	checker->values_max = DOC_VALUES(BASE64URL_DECODED(checker->token_max));
+	checker->values = calloc(2 * checker->values_max, sizeof(*checker->values));
 	checker->room = malloc(FACTS_MAX);
-	if (!good || checker->decoded == NULL || checker->room == NULL)
+	if (!good || checker->decoded == NULL || checker->values == NULL || checker->room == NULL)
 		jwt_checker_free(&checker);
 	return checker;
 }
@@ -469,6 +464,7 @@ jwt_checker_free(struct jwt_checker **checker)
 	free(c->algorithms);
 	free(c->claims);
 	free(c->decoded);
+	free(c->values);
 	free(c->room);
 	free(c);
 }
