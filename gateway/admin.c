@@ -1,7 +1,8 @@
 /*
- * A connection reads one head, writes one answer, and goes. Connections are freed at the end of the
- * turn, as an event of theirs may still be on its way. While there are too many of them, or the kernel has
- * no descriptor left, the listener is taken out of the loop, for else it would make it spin.
+ * A connection reads one head, writes one answer, and goes. Connections are freed at the end of
+ * the turn, as an event of theirs may still be on its way. While there are too many of them, or
+ * the kernel has no descriptor left, the listener is taken out of the loop, for else it would make
+ * it spin.
  */
 #include "gateway/admin.h"
 

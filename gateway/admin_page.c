@@ -16,7 +16,9 @@
 #define TYPE_JSON	"application/json"
 #define TYPE_METRICS	"text/plain; version=0.0.4; charset=utf-8"
 
-/* A row: what is served where. A page's function fills in status and body; the type is the row's. */
+/*
+ * A row: what is served where. A page's function fills in status and body; the type is the row's.
+ */
 struct row {
 	struct span	 path;
 	const char	*type;
@@ -182,7 +184,8 @@ tell_processes(const struct process *p)
 		int pid = atomic_load(&slot->pid);
 		uint32_t state = atomic_load(&slot->state);
 
-		if (pid == 0 || atomic_load(&slot->role) != SHARED_WORKER || state > SHARED_DRAINING)
+		if (pid == 0 || atomic_load(&slot->role) != SHARED_WORKER ||
+		    state > SHARED_DRAINING)
 			continue;
 		json_array_append_new(list, json_pack("{s:i, s:i, s:s, s:I, s:I}", "slot", (int)i,
 		    "pid", pid, "state", state_name[state],
@@ -209,8 +212,8 @@ tell_issuers(const struct process *p)
 		bool have = keys_age(p, issuer, &info, &age_s);
 
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:o}",
-		    "name", issuer->name, "issuer", issuer->issuer, "status", status_name[info.status],
-		    "generation", (json_int_t)info.generation,
+		    "name", issuer->name, "issuer", issuer->issuer,
+		    "status", status_name[info.status], "generation", (json_int_t)info.generation,
 		    "keys_age_s", have ? json_integer(age_s) : json_null()));
 	}
 	return list;
@@ -238,7 +241,8 @@ tell_upstreams(const struct process *p)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < p->config->n_upstreams; i++)
-		json_array_append_new(list, json_pack("{s:s, s:o}", "name", p->config->upstreams[i].name,
+		json_array_append_new(list, json_pack("{s:s, s:o}",
+		    "name", p->config->upstreams[i].name,
 		    "servers", tell_servers(p, &p->config->upstreams[i])));
 	return list;
 }
@@ -259,7 +263,8 @@ make_status(const struct process *p, struct admin_page *page)
 {
 	struct shared_control *control = p->shared->control;
 
-	return take_json(page, 200, json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+	return take_json(page, 200, json_pack(
+	    "{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
 	    "version", GATEHOUSE_VERSION, "master", (int)p->master,
 	    "uptime_s", (json_int_t)(clock_wall_s() - control->started_wall_s),
 	    "generation", (json_int_t)p->generation,

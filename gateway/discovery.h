@@ -12,9 +12,9 @@
 /* Writes the URL of an issuer's discovery document (section 4); false if it doesn't fit. */
 bool discovery_url(const char *issuer, char *url, size_t size);
 /*
- * Takes jwks_uri out of the document. It must name exactly this issuer (section 4.3), and its keys must
- * come over https, unless from this machine or the issuer itself is configured without. NULL, or a
- * sentence that says what is wrong.
+ * Takes jwks_uri out of the document. It must name exactly this issuer (section 4.3), and its keys
+ * must come over https, unless from this machine or the issuer itself is configured without. NULL,
+ * or a sentence that says what is wrong.
  */
 const char *discovery_read(struct span document, const char *issuer, char *jwks_uri, size_t size);
 

@@ -137,6 +137,6 @@ issuer_keys_take(struct issuer_keys *k, struct span bytes, uint64_t now_s, const
 		return refuse(set, reason, "its place in shared memory is lost");
 	tell(k, set);
 	if (!hold(k, bytes, set))
-		jwks_free(&set);	/* published all the same; the next one is compared with the old */
+		jwks_free(&set);	/* published all the same */
 	return ISSUER_KEYS_CHANGED;
 }

@@ -1,9 +1,9 @@
 /*
  * One issuer's key set as the keeper holds it: judges what was fetched, and publishes what is good.
  *
- * Only a set that parses and has a usable key replaces the last good one; anything else (an error page, an
- * empty set, two keys of one name) leaves it in place. Publishing the same bytes again confirms them.
- * What came and what went is told in the log by kid.
+ * Only a set that parses and has a usable key replaces the last good one; anything else (an error
+ * page, an empty set, two keys of one name) leaves it in place. Publishing the same bytes again
+ * confirms them. What came and what went is told in the log by kid.
  */
 #ifndef GATEWAY_ISSUER_KEYS_H
 #define GATEWAY_ISSUER_KEYS_H
@@ -31,8 +31,8 @@ enum issuer_keys_result {
 };
 
 /*
- * Claims the issuer's slot and takes up the set an earlier keeper left there. False when no slot is free
- * or there is no memory.
+ * Claims the issuer's slot and takes up the set an earlier keeper left there. False when no slot
+ * is free or there is no memory.
  */
 bool issuer_keys_open(struct issuer_keys *k, const struct config_issuer *issuer, struct keys *keys,
     struct alg_tools *tools);

@@ -69,7 +69,7 @@ run_orders(struct loop *loop, struct task *task)
 			break;
 		case ORDER_REOPEN:
 			if (!log_reopen())
-				log_error("cannot open the error log again: going on with the old one");
+				log_error("cannot open the error log again: the old one stays");
 			break;
 		}
 }
@@ -126,7 +126,9 @@ end_turn(struct loop *loop, void *argument)
 		loop_stop(loop);
 }
 
-/* Issuers that are gone from the configuration give their slots away, then the others take theirs. */
+/*
+ * Issuers that are gone from the configuration give their slots away, then the others take theirs.
+ */
 static bool
 keep_keys(struct keeper *k)
 {

@@ -60,8 +60,8 @@ read_file(struct key_file *f, int fd, char *buf, size_t size, size_t *n, const c
 }
 
 enum key_file_result
-key_file_look(struct key_file *f, const char *path, int64_t now_wall_s, char *buf, size_t size,
-    size_t *n, const char **reason)
+key_file_look(struct key_file *f, const char *path, int64_t now_wall_s, char *buf,
+    size_t size, size_t *n, const char **reason)
 {
 	enum key_file_result result;
 	struct stat s;

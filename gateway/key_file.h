@@ -18,7 +18,10 @@ enum key_file_result {
 	KEY_FILE_FAILED,
 };
 
-/* What the file was when it was last read; zeroed at the start, and to read it again whatever it is. */
+/*
+ * What the file was when it was last read; zeroed at the start, and to read it again whatever it
+ * is.
+ */
 struct key_file {
 	dev_t		device;
 	ino_t		inode;
@@ -28,7 +31,7 @@ struct key_file {
 };
 
 /* Looks at the file. READ: *n bytes (at most `size`) are in buf. FAILED: *reason is a sentence. */
-enum key_file_result key_file_look(struct key_file *f, const char *path, int64_t now_wall_s, char *buf,
-    size_t size, size_t *n, const char **reason);
+enum key_file_result key_file_look(struct key_file *f, const char *path, int64_t now_wall_s,
+    char *buf, size_t size, size_t *n, const char **reason);
 
 #endif

@@ -41,7 +41,7 @@ struct refresh {
 	uint64_t			 confirm_ms;	/* an unchanged file is confirmed then */
 	unsigned			 failures;	/* in a row */
 	bool				 tried;
-	char				 complaint[320];	/* what the log was told last, "": nothing */
+	char				 complaint[320];	/* what the log was told last */
 	uint16_t			 label;
 };
 
@@ -128,7 +128,7 @@ complain(struct refresh *r, const char *reason)
 	if (r->keys.set == NULL)
 		log_error("issuer \"%s\": no keys yet: %s; trying on", name, reason);
 	else
-		log_warn("issuer \"%s\": keys not refreshed: %s; keeping the last good ones, trying on",
+		log_warn("issuer \"%s\": keys not refreshed: %s; the last good ones stay",
 		    name, reason);
 }
 
@@ -310,8 +310,8 @@ look_at_file(struct refresh *r)
 	bool asked = is_asked(r);
 	size_t n = 0;
 
-	result = key_file_look(&r->file, r->issuer->jwks_file, clock_wall_s(), r->buf, KEYS_BYTES_MAX,
-	    &n, &wrong);
+	result = key_file_look(&r->file, r->issuer->jwks_file, clock_wall_s(), r->buf,
+	    KEYS_BYTES_MAX, &n, &wrong);
 	if (result == KEY_FILE_FAILED)
 		r->file = (struct key_file){ 0 };
 	judge_file(r, result, asked, n, wrong);

@@ -1,11 +1,11 @@
 /*
  * Keeps one issuer's keys fresh, from a file, a URL, or by OpenID discovery.
  *
- * A file is looked at four times a second. A URL is fetched every jwks_refresh, after a failure with a growing pause
- * (1 to 30 s, with jitter), and when a worker wants a key it doesn't know: then at most once
- * per jwks_cooldown, whatever tokens arrive. The cooldown counts from the last attempt of any kind as
- * shared memory tells it (keys_info.tried_at_s), so workers can foresee it and a new keeper honours it. When an
- * attempt has ended, all workers are woken.
+ * A file is looked at four times a second. A URL is fetched every jwks_refresh, after a failure
+ * with a growing pause (1 to 30 s, with jitter), and when a worker wants a key it doesn't know:
+ * then at most once per jwks_cooldown, whatever tokens arrive. The cooldown counts from the last
+ * attempt of any kind as shared memory tells it (keys_info.tried_at_s), so workers can foresee it
+ * and a new keeper honours it. When an attempt has ended, all workers are woken.
  */
 #ifndef GATEWAY_REFRESH_H
 #define GATEWAY_REFRESH_H

@@ -15,8 +15,8 @@ const struct metric_row metric_table[METRIC_END] = {
 };
 
 const uint32_t metric_bounds_us[METRIC_BOUNDS] = {
-	100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000,
-	5000000, 10000000
+	100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,
+	2500000, 5000000, 10000000
 };
 
 /* A process has one slab, as it has one error log. */

@@ -30,11 +30,11 @@ struct fetch_request {
 	const char	*accept;	/* media types; NULL: any */
 	const char	*ca_file;	/* trust anchors; NULL or "": the system's */
 	const char	*authorization;	/* value of Authorization; NULL: none */
-	struct span	 form;		/* not empty: POST this application/x-www-form-urlencoded body */
+	struct span	 form;		/* not empty: POST this, urlencoded */
 	size_t		 max_bytes;	/* of the answer's body */
 	uint64_t	 timeout_ms;	/* for all of it */
 	unsigned	 redirects;	/* followed at most; 0: a 3xx is an answer like any other */
-	const struct sockaddr *address;	/* where to connect, whatever the URL's host; NULL: resolve it */
+	const struct sockaddr *address;	/* where to connect; NULL: resolve the host */
 	socklen_t	 address_len;
 };
 

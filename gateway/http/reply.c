@@ -138,7 +138,8 @@ take_heads(struct reply *r)
 	size_t length;
 
 	while (r->state == REPLY_HEAD) {
-		if (head_scan(&r->scan, span_make(r->head, r->head_n), &limits, &length) != HEAD_FINE)
+		if (head_scan(&r->scan, span_make(r->head, r->head_n), &limits,
+		    &length) != HEAD_FINE)
 			return bad(r, "the head of the answer is malformed");
 		if (length == 0)
 			break;
@@ -168,7 +169,7 @@ enum reply_state
 reply_eof(struct reply *r)
 {
 	if (r->state == REPLY_HEAD)
-		return bad(r, r->head_n == 0 ? "the server closed the connection without an answer" :
+		return bad(r, r->head_n == 0 ? "the server closed without an answer" :
 		    "the answer is cut short");
 	if (r->state != REPLY_BODY)
 		return r->state;

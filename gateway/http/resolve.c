@@ -44,11 +44,11 @@ look_up(struct resolve *r, int flags)
 	r->error = getaddrinfo(r->host, r->port, &hints, &list);
 	if (r->error != 0)
 		return;
-	for (struct addrinfo *a = list; a != NULL && r->answer.n < RESOLVE_ADDRESSES; a = a->ai_next) {
+	for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
 		struct resolve_address *to = &r->answer.addresses[r->answer.n];
 
-		if (a->ai_addrlen > sizeof(to->address))
-			continue;
+		if (r->answer.n == RESOLVE_ADDRESSES || a->ai_addrlen > sizeof(to->address))
+			break;
 		memcpy(&to->address, a->ai_addr, a->ai_addrlen);
 		to->len = a->ai_addrlen;
 		r->answer.n++;

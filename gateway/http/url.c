@@ -86,7 +86,8 @@ take_target(struct url *url, struct span target)
 	if (target.n + !slash > URL_TARGET_MAX)
 		return false;
 	for (size_t i = 0; i < target.n; i++)
-		if (target.p[i] <= 0x20 || target.p[i] >= 0x7f || strchr("#\\\"<>", target.p[i]) != NULL)
+		if (target.p[i] <= 0x20 || target.p[i] >= 0x7f ||
+		    strchr("#\\\"<>", target.p[i]) != NULL)
 			return false;
 	snprintf(url->target, sizeof(url->target), "%s%.*s", slash ? "" : "/", SPAN_ARG(target));
 	return true;
@@ -124,7 +125,8 @@ url_follow(struct url *url, const struct url *base, struct span location)
 bool
 url_same_origin(const struct url *a, const struct url *b)
 {
-	return a->https == b->https && strcmp(a->host, b->host) == 0 && strcmp(a->port, b->port) == 0;
+	return a->https == b->https && strcmp(a->host, b->host) == 0 &&
+	    strcmp(a->port, b->port) == 0;
 }
 
 bool

@@ -19,7 +19,7 @@ struct url {
 	bool	ip_literal;			/* the host is an address, not a name */
 	char	host[URL_HOST_MAX + 1];		/* lower case, without brackets */
 	char	port[6];			/* decimal */
-	char	authority[URL_HOST_MAX + 10];	/* for the Host header; without the scheme's own port */
+	char	authority[URL_HOST_MAX + 10];	/* of the Host header */
 	char	target[URL_TARGET_MAX + 1];	/* path and query, begins with '/' */
 };
 

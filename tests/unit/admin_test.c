@@ -137,7 +137,7 @@ static const struct {
 	{ "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n", "405" },
 	{ "GET /healthz HTTP/1.1\r\n\r\n", "400" },
 	{ "GET /healthz HTTP/1.1\nHost: a\n\n", "400" },
-	{ "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+	{ "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
 	    "400" },
 	{ "GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n", "505" },
 	{ "NONSENSE\r\n\r\n", "400" },
@@ -148,7 +148,8 @@ START_TEST(requests_are_judged)
 	const char *answer = ask(requests[_i].request, strlen(requests[_i].request));
 
 	ck_assert_msg(strncmp(answer, "HTTP/1.1 ", 9) == 0 &&
-	    strncmp(answer + 9, requests[_i].status, 3) == 0, "%s: %s", requests[_i].request, answer);
+	    strncmp(answer + 9, requests[_i].status, 3) == 0, "%s: %s", requests[_i].request,
+	    answer);
 	ck_assert_ptr_nonnull(strstr(answer, "\r\nConnection: close\r\n"));
 	if (strncmp(requests[_i].request, "HEAD", 4) == 0)
 		ck_assert_str_eq(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
@@ -239,7 +240,8 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t, requests_are_judged, 0, (int)(sizeof(requests) / sizeof(requests[0])));
+	tcase_add_loop_test(t, requests_are_judged, 0,
+	    (int)(sizeof(requests) / sizeof(requests[0])));
 	tcase_add_test(t, a_head_has_an_end);
 	tcase_add_test(t, idle_ones_do_not_keep_others_out);
 	tcase_add_test(t, ready_means_that_somebody_serves);

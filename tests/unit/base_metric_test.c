@@ -76,7 +76,8 @@ START_TEST(counters_have_labels)
 	metric_count(METRIC_CACHE_HITS);
 	char *text = text_now();
 	expect(text, "# TYPE gatehouse_requests_total counter");
-	expect(text, "gatehouse_requests_total{route=\"orders\",status=\"200\",verdict=\"active\"} 2");
+	expect(text,
+	    "gatehouse_requests_total{route=\"orders\",status=\"200\",verdict=\"active\"} 2");
 	expect(text, "gatehouse_requests_total{route=\"\",status=\"404\",verdict=\"\"} 1");
 	expect(text, "gatehouse_cache_hits_total 41");
 	expect(text, "gatehouse_cache_misses_total 0");

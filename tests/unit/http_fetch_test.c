@@ -16,8 +16,9 @@
 #include "gateway/http/url.h"
 
 /*
- * A server in a thread that plays one script per connection: reads a head, then writes the bytes, piece by
- * piece of `piece` bytes, and closes. An empty script never answers. TLS if it has a context.
+ * A server in a thread that plays one script per connection: reads a head, then writes the bytes,
+ * piece by piece of `piece` bytes, and closes. An empty script never answers. TLS if it has a
+ * context.
  */
 struct server {
 	int		 fd;
@@ -165,31 +166,36 @@ static const struct {
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", RUN_DONE, 200, "hello" },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", RUN_DONE, 200, "" },
 	{ "HTTP/1.0 200 OK\r\n\r\nuntil the end", RUN_DONE, 200, "until the end" },
-	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n",
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n",
 	    RUN_DONE, 200, "abcde" },
 	{ "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", RUN_DONE, 404, "no" },
 	{ "HTTP/1.1 204 No Content\r\n\r\n", RUN_DONE, 204, "" },
-	{ "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1",
+	{ "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+	    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1",
 	    RUN_DONE, 200, "1" },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1 and more", RUN_DONE, 200, "1" },
-	{ "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", RUN_FAIL, 0,
-	    "interim" },
+	{ "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+	    RUN_FAIL, 0, "interim" },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n", RUN_FAIL, 0, "too large" },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello", RUN_FAIL, 0, "cut short" },
-	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", RUN_FAIL, 0, "cut short" },
-	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", RUN_FAIL, 0, "malformed" },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+	    RUN_FAIL, 0, "cut short" },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+	    RUN_FAIL, 0, "malformed" },
 	{ "HTTP/1.1 200 OK\r\nContent-Le", RUN_FAIL, 0, "cut short" },
 	{ "HTTP/1.1 200 OK\nContent-Length: 1\n\n1", RUN_FAIL, 0, "malformed" },
-	{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n1", RUN_FAIL, 0, "malformed" },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n1",
+	    RUN_FAIL, 0, "malformed" },
 	{ "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\n1", RUN_FAIL, 0,
 	    "compressed" },
 	{ "SSH-2.0-OpenSSH\r\n\r\n", RUN_FAIL, 0, "malformed" },
-	{ "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:1/\r\nContent-Length: 0\r\n\r\n", RUN_FAIL, 0,
-	    "another server" },
-	{ "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", RUN_FAIL, 0,
-	    "another server" },
-	{ "HTTP/1.1 302 Found\r\nLocation: //example.com/\r\nContent-Length: 0\r\n\r\n", RUN_FAIL, 0,
-	    "another server" },
+	{ "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:1/\r\nContent-Length: 0\r\n\r\n",
+	    RUN_FAIL, 0, "another server" },
+	{ "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n",
+	    RUN_FAIL, 0, "another server" },
+	{ "HTTP/1.1 302 Found\r\nLocation: //example.com/\r\nContent-Length: 0\r\n\r\n",
+	    RUN_FAIL, 0, "another server" },
 	{ "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", RUN_FAIL, 0, "another server" },
 };
 
@@ -209,7 +215,8 @@ try_answer(int row, size_t piece)
 		ck_assert_uint_eq(result->status, answers[row].status);
 		ck_assert(span_eq(result->body, span_of(answers[row].text)));
 	} else
-		ck_assert_msg(strstr(result->reason, answers[row].text) != NULL, "%s", result->reason);
+		ck_assert_msg(strstr(result->reason, answers[row].text) != NULL, "%s",
+		    result->reason);
 	fetch_end(&f);
 	ck_assert_ptr_null(f);
 	server_stop(&s);
@@ -239,7 +246,8 @@ START_TEST(request_is_as_asked)
 	struct fetch *f = start(&r, "http://127.0.0.1", "/a/b?c=d", &s);
 	ck_assert_int_eq(pull(f), RUN_DONE);
 	ck_assert_ptr_nonnull(strstr(s.seen, "POST /a/b?c=d HTTP/1.1\r\nHost: 127.0.0.1:"));
-	ck_assert_ptr_nonnull(strstr(s.seen, "\r\nAccept: application/json\r\nConnection: close\r\n"));
+	ck_assert_ptr_nonnull(strstr(s.seen,
+	    "\r\nAccept: application/json\r\nConnection: close\r\n"));
 	ck_assert_ptr_nonnull(strstr(s.seen, "\r\nAuthorization: Basic Zm9v\r\n"));
 	ck_assert_ptr_nonnull(strstr(s.seen, "urlencoded\r\nContent-Length: 7\r\n\r\n"));
 	fetch_end(&f);
@@ -264,9 +272,10 @@ START_TEST(redirect_to_itself_is_followed)
 }
 END_TEST
 
+static const char again[] = "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
+
 START_TEST(redirects_end)
 {
-	static const char again[] = "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
 	struct server s = { .script = { again, again, again, again, again } };
 
 	server_start(&s);
@@ -280,7 +289,7 @@ END_TEST
 
 START_TEST(redirect_is_an_answer_when_none_is_asked_for)
 {
-	struct server s = { .script = { "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n" } };
+	struct server s = { .script = { again } };
 	struct fetch_request r = plain;
 
 	server_start(&s);
@@ -302,7 +311,7 @@ START_TEST(silence_ends_at_the_deadline)
 	r.timeout_ms = 50;
 	struct fetch *f = start(&r, "http://127.0.0.1", "/", &s);
 	ck_assert_int_eq(pull(f), RUN_FAIL);
-	ck_assert_ptr_nonnull(strstr(fetch_result(f)->reason, "timed out while waiting for the answer"));
+	ck_assert_ptr_nonnull(strstr(fetch_result(f)->reason, "timed out while waiting"));
 	fetch_end(&f);
 	server_stop(&s);
 }
@@ -352,9 +361,10 @@ END_TEST
 START_TEST(urls)
 {
 	static const char *const bad[] = {
-		"", "/x", "ftp://a/", "http://", "http:///x", "http://a:0/", "http://a:65536/", "http://a:/",
-		"http://u@a/", "http://a/ b", "http://a/\r\nX: y", "http://a/#f", "http://[::1/", "http://[a]/",
-		"http://a b/", "file:///etc/passwd", "http://\xc3\xa9/", "http://a/\xc3\xa9", "http://a:1:2/",
+		"", "/x", "ftp://a/", "http://", "http:///x", "http://a:0/", "http://a:65536/",
+		"http://a:/", "http://u@a/", "http://a/ b", "http://a/\r\nX: y", "http://a/#f",
+		"http://[::1/", "http://[a]/", "http://a b/", "file:///etc/passwd",
+		"http://\xc3\xa9/", "http://a/\xc3\xa9", "http://a:1:2/",
 	};
 	struct url u, v;
 
@@ -373,7 +383,10 @@ START_TEST(urls)
 }
 END_TEST
 
-/* A certificate for `name` (as "DNS:..." or "IP:...") signed by itself, in a file and a server's context. */
+/*
+ * A certificate for `name` (as "DNS:..." or "IP:...") signed by itself, in a file and a server's
+ * context.
+ */
 static SSL_CTX *
 make_certificate(const char *name, const char *path)
 {
@@ -405,7 +418,10 @@ make_certificate(const char *name, const char *path)
 	return tls;
 }
 
-/* One row: whom the certificate names, whether it is trusted, the server's newest TLS, a word or "". */
+/*
+ * One row: whom the certificate names, whether it is trusted, the server's newest TLS, a word or
+ * "".
+ */
 static const struct {
 	const char	*name;
 	bool		 trusted;
@@ -441,8 +457,8 @@ START_TEST(tls)
 	if (certificates[_i].reason[0] == '\0')
 		ck_assert_msg(run == RUN_DONE, "%s", reason);
 	else
-		ck_assert_msg(run == RUN_FAIL && strstr(reason, certificates[_i].reason) != NULL, "%s",
-		    reason);
+		ck_assert_msg(run == RUN_FAIL && strstr(reason, certificates[_i].reason) != NULL,
+		    "%s", reason);
 	fetch_end(&f);
 	server_stop(&s);
 	SSL_CTX_free(s.tls);
@@ -459,7 +475,8 @@ main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	tcase_add_loop_test(t, answers_whole, 0, (int)(sizeof(answers) / sizeof(answers[0])));
-	tcase_add_loop_test(t, answers_byte_by_byte, 0, (int)(sizeof(answers) / sizeof(answers[0])));
+	tcase_add_loop_test(t, answers_byte_by_byte, 0,
+	    (int)(sizeof(answers) / sizeof(answers[0])));
 	tcase_add_test(t, request_is_as_asked);
 	tcase_add_test(t, redirect_to_itself_is_followed);
 	tcase_add_test(t, redirects_end);

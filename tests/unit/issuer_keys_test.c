@@ -1,4 +1,7 @@
-/* What the keeper does with a key set before anybody may use it: where it is, whether it changed, whether it is good. */
+/*
+ * What the keeper does with a key set before anybody may use it: where it is, whether it changed,
+ * whether it is good.
+ */
 #include "gateway/issuer_keys.h"
 
 #include <check.h>
@@ -8,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/base/log.h"
 #include "gateway/discovery.h"
 #include "gateway/key_file.h"
 #include "gateway/token/alg.h"
@@ -120,23 +124,31 @@ static const struct {
 	    "http://127.0.0.1:9/j" },
 	{ "{\"issuer\":\"http://a.test\",\"jwks_uri\":\"http://a.test/j\"}", "http://a.test",
 	    "http://a.test/j" },
-	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":\"http://a.test/j\"}", "https://a.test", NULL },
-	{ "{\"issuer\":\"https://a.test/\",\"jwks_uri\":\"https://a.test/j\"}", "https://a.test", NULL },
-	{ "{\"issuer\":\"https://b.test\",\"jwks_uri\":\"https://a.test/j\"}", "https://a.test", NULL },
-	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":\"file:///etc/passwd\"}", "https://a.test", NULL },
-	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":7}", "https://a.test", NULL },
-	{ "{\"issuer\":\"https://a.test\"}", "https://a.test", NULL },
-	{ "{\"jwks_uri\":\"https://a.test/j\"}", "https://a.test", NULL },
-	{ "{\"issuer\":\"https://b.test\",\"issuer\":\"https://a.test\",\"jwks_uri\":\"https://a.test/j\"}",
+	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":\"http://a.test/j\"}",
 	    "https://a.test", NULL },
-	{ "<html>", "https://a.test", NULL },
+	{ "{\"issuer\":\"https://a.test/\",\"jwks_uri\":\"https://a.test/j\"}",
+	    "https://a.test", NULL },
+	{ "{\"issuer\":\"https://b.test\",\"jwks_uri\":\"https://a.test/j\"}",
+	    "https://a.test", NULL },
+	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":\"file:///etc/passwd\"}",
+	    "https://a.test", NULL },
+	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":7}",
+	    "https://a.test", NULL },
+	{ "{\"issuer\":\"https://a.test\"}",
+	    "https://a.test", NULL },
+	{ "{\"jwks_uri\":\"https://a.test/j\"}",
+	    "https://a.test", NULL },
+	{ "{\"issuer\":\"x\",\"issuer\":\"https://a.test\",\"jwks_uri\":\"https://a.test/j\"}",
+	    "https://a.test", NULL },
+	{ "<html>",
+	    "https://a.test", NULL },
 };
 
 START_TEST(what_discovery_takes)
 {
 	char uri[64] = "";
-	const char *wrong = discovery_read(span_of(documents[_i].document), documents[_i].issuer, uri,
-	    sizeof(uri));
+	const char *wrong = discovery_read(span_of(documents[_i].document), documents[_i].issuer,
+	    uri, sizeof(uri));
 
 	ck_assert((wrong == NULL) == (documents[_i].jwks_uri != NULL));
 	if (wrong == NULL)
@@ -163,7 +175,8 @@ START_TEST(files_are_read_when_they_change)
 
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/jwks.json", folder);
-	ck_assert_int_eq(key_file_look(&f, path, 0, buf, sizeof(buf), &n, &reason), KEY_FILE_FAILED);
+	ck_assert_int_eq(key_file_look(&f, path, 0, buf, sizeof(buf), &n, &reason),
+	    KEY_FILE_FAILED);
 	write_file(path, "one");
 	ck_assert_int_eq(stat(path, &s), 0);
 	ck_assert_int_eq(key_file_look(&f, path, s.st_mtime, buf, sizeof(buf), &n, &reason),
@@ -196,6 +209,7 @@ main(void)
 	TCase *t = tcase_create("issuer_keys");
 	SRunner *runner = srunner_create(suite);
 
+	log_open("-", LOG_LEVEL_ERROR);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, good_sets_replace_each_other);
 	tcase_add_loop_test(t, spoilt_sets_leave_the_last_good_one, 0,
