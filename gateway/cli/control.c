@@ -69,8 +69,10 @@ static bool
 require_master(const struct config *config, struct master *m)
 {
 	if (config->pid_file[0] == '\0')
-		fprintf(stderr, "%s sets no pid_file, so the running gateway can't be found (set pid_file, "
-		    "or send the master a signal yourself: HUP to reload, TERM to stop)\n", config->path);
+		fprintf(stderr,
+		    "%s sets no pid_file, so the running gateway can't be found (set pid_file, "
+		    "or send the master a signal yourself: HUP to reload, TERM to stop)\n",
+		    config->path);
 	else if (find_master(config, m))
 		return true;
 	else
@@ -170,7 +172,8 @@ print_status(const struct cli *cli, const struct master *m, enum admin_answer an
 	} else if (!runs) {
 		printf("gatehouse does not run\n");
 	} else if (m->fd >= 0) {
-		printf("gatehouse runs, process %d, readiness: %s\n", (int)m->pid, answer_name(answer));
+		printf("gatehouse runs, process %d, readiness: %s\n", (int)m->pid,
+		    answer_name(answer));
 	} else {
 		printf("gatehouse runs, readiness: %s\n", answer_name(answer));
 	}
@@ -186,8 +189,10 @@ cli_status(const struct cli *cli)
 		return CLI_FAILED;
 	bool has_admin = config->admin != NULL && admin_reachable(config->admin);
 	if (config->pid_file[0] == '\0' && !has_admin) {
-		fprintf(stderr, "%s sets neither pid_file nor admin (with a port), so the running gateway "
-		    "can't be found\n", config->path);
+		fprintf(stderr,
+		    "%s sets neither pid_file nor admin (with a port), so the running gateway "
+		    "can't be found\n",
+		    config->path);
 		config_free(&config);
 		return CLI_FAILED;
 	}

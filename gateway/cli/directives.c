@@ -75,8 +75,8 @@ print_section(const struct directive_section *s)
 	if (s->name[0] == '\0')
 		printf("%s\n", s->sentence);
 	else if (s->title[0] == '\0')
-		printf("\n%s { }%s%s: %s\n", s->name, s->parent[0] == '\0' ? "" : ", inside of ", s->parent,
-		    s->sentence);
+		printf("\n%s { }%s%s: %s\n", s->name, s->parent[0] == '\0' ? "" : ", inside of ",
+		    s->parent, s->sentence);
 	else
 		printf("\n%s \"%s\" { }: %s\n", s->name, s->title, s->sentence);
 }

@@ -17,6 +17,7 @@ cli_version(void)
 	printf("%s\n", OpenSSL_version(OPENSSL_VERSION));
 	printf("jansson %s\n", jansson_version_str());
 	printf("libConfuse %s\n", confuse_version);
-	printf("llhttp %d.%d.%d\n", LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH);
+	printf(
+	    "llhttp %d.%d.%d\n", LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH);
 	return CLI_DONE;
 }

@@ -86,7 +86,8 @@ address_url(struct span s, struct address_url *url)
 		return "it is no http:// or https:// URL";
 	}
 	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '#' || s.p[i] == '\\')
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '#' ||
+		    s.p[i] == '\\')
 			return "there is a space, \"#\" or \"\\\" in the URL";
 	while (n < s.n && s.p[n] != '/' && s.p[n] != '?')
 		n++;

@@ -89,11 +89,13 @@ build_warn(struct build *b, const struct section *s, const char *name, const cha
 void
 build_check_title(struct build *b, const struct section *s)
 {
-	static const char accepted[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	static const char accepted[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 	size_t n = strlen(s->title);
 
 	if (n == 0 || n > 64 || strspn(s->title, accepted) != n)
-		build_error(b, s, "", "the name is not accepted (accepted: 1 to 64 letters, digits, _ . -)");
+		build_error(b, s, "",
+		    "the name is not accepted (accepted: 1 to 64 letters, digits, _ . -)");
 }
 
 void

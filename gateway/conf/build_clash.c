@@ -40,8 +40,10 @@ build_check_routes(struct build *b, const struct section *root)
 			struct section s = section_inner(root, "route", i);
 
 			if (clash(&c->routes[j], &c->routes[i], &host, &path))
-				build_error(b, &s, "paths", "route \"%s\" (line %d) has %.*s%.*s and "
+				build_error(b, &s, "paths",
+				    "route \"%s\" (line %d) has %.*s%.*s and "
 				    "its methods too (accepted: each host, path and method once)",
-				    c->routes[j].name, c->routes[j].line, SPAN_ARG(host), SPAN_ARG(path));
+				    c->routes[j].name, c->routes[j].line, SPAN_ARG(host),
+				    SPAN_ARG(path));
 		}
 }

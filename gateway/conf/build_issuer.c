@@ -18,16 +18,19 @@ build_audience(struct build *b, const struct section *s, struct config_issuer *i
 {
 	for (size_t n = 0; n < i->n_audience; n++) {
 		if (i->audience[n].n == 0)
-			build_error(b, s, "audience", "a member is empty (accepted: {\"orders-api\"}, or "
+			build_error(b, s, "audience",
+			    "a member is empty (accepted: {\"orders-api\"}, or "
 			    "{\"*\"} for any)");
 		if (span_eq(i->audience[n], SPAN("*")))
 			i->any_audience = true;
 	}
 	if (i->any_audience && i->n_audience > 1)
-		build_error(b, s, "audience", "\"*\" does not stand alone (accepted: {\"orders-api\"}, or "
+		build_error(b, s, "audience",
+		    "\"*\" does not stand alone (accepted: {\"orders-api\"}, or "
 		    "{\"*\"} for any)");
 	else if (i->any_audience)
-		build_warn(b, s, "audience", "\"*\" accepts tokens that were made for somebody else");
+		build_warn(
+		    b, s, "audience", "\"*\" accepts tokens that were made for somebody else");
 }
 
 /* RFC 7515 section 4.1.9: "application/" may be left out, and letters compare in any case. */
@@ -51,8 +54,10 @@ check_algorithms(struct build *b, const struct section *s, const struct config_i
 {
 	for (size_t n = 0; n < i->n_algorithms; n++)
 		if (i->algorithms[n][0] == 'H' && fetches(i)) {
-			build_warn(b, s, "algorithms", "%s with keys that are fetched: whoever may fetch them "
-			    "can make tokens; use jwks_file", i->algorithms[n]);
+			build_warn(b, s, "algorithms",
+			    "%s with keys that are fetched: whoever may fetch them "
+			    "can make tokens; use jwks_file",
+			    i->algorithms[n]);
 			return;
 		}
 }
@@ -65,12 +70,15 @@ check_url(struct build *b, const struct section *s, const char *name, const char
 	const char *why = address_url(span_of(text), &url);
 
 	if (why != NULL && strcmp(name, "issuer") == 0)
-		build_error(b, s, name, "\"%s\": %s, so its keys can't be found by discovery (accepted: a URL; "
-		    "or give jwks_uri or jwks_file)", text, why);
+		build_error(b, s, name,
+		    "\"%s\": %s, so its keys can't be found by discovery (accepted: a URL; "
+		    "or give jwks_uri or jwks_file)",
+		    text, why);
 	else if (why != NULL)
 		build_error(b, s, name, "\"%s\": %s (accepted: https://host/path)", text, why);
 	else if (!url.tls && !address_is_loopback(url.host))
-		build_warn(b, s, name, "keys are fetched without TLS from another machine: whoever is in "
+		build_warn(b, s, name,
+		    "keys are fetched without TLS from another machine: whoever is in "
 		    "between can make tokens");
 }
 
@@ -78,7 +86,8 @@ static void
 check_keys(struct build *b, const struct section *s, const struct config_issuer *i)
 {
 	if (i->jwks_uri[0] != '\0' && i->jwks_file[0] != '\0')
-		build_error(b, s, "jwks_file", "there is a jwks_uri too (accepted: one of them, or none)");
+		build_error(
+		    b, s, "jwks_file", "there is a jwks_uri too (accepted: one of them, or none)");
 	else if (i->jwks_uri[0] != '\0')
 		check_url(b, s, "jwks_uri", i->jwks_uri);
 	else if (i->jwks_file[0] == '\0' && i->issuer[0] != '\0')
@@ -128,9 +137,11 @@ check_twins(struct build *b, const struct section *s, size_t n)
 	const struct config_issuer *issuers = b->config->issuers;
 
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(issuers[i].issuer, issuers[n].issuer) == 0 && issuers[n].issuer[0] != '\0')
-			build_error(b, s, "issuer", "issuer \"%s\" (line %d) has the same value (accepted: "
-			    "each value once)", issuers[i].name, issuers[i].line);
+		if (strcmp(issuers[i].issuer, issuers[n].issuer) == 0 &&
+		    issuers[n].issuer[0] != '\0')
+			build_error(b, s, "issuer",
+			    "issuer \"%s\" (line %d) has the same value (accepted: each once)",
+			    issuers[i].name, issuers[i].line);
 }
 
 void
@@ -147,8 +158,8 @@ build_issuers(struct build *b, const struct section *root)
 		check_twins(b, &s, i);
 	}
 	if (n > CONFIG_ISSUERS_MAX)
-		build_error(b, root, "issuer", "there are %zu such sections (accepted: up to %d)", n,
-		    CONFIG_ISSUERS_MAX);
+		build_error(b, root, "issuer", "there are %zu such sections (accepted: up to %d)",
+		    n, CONFIG_ISSUERS_MAX);
 }
 
 /* Claims that routes turn into headers are kept with the facts of a token. */

@@ -29,9 +29,10 @@ check_taken(struct build *b, const struct section *s, const struct config_listen
 	for (size_t i = 0; i < n; i++) {
 		const struct config_listen *other = &b->config->listens[i];
 
-		if (address_port(&listen->address) != 0 && address_eq(&other->address, &listen->address))
-			build_error(b, s, "", "the address is taken by the listen section on line %d",
-			    other->line);
+		if (address_port(&listen->address) != 0 &&
+		    address_eq(&other->address, &listen->address))
+			build_error(b, s, "",
+			    "the address is taken by the listen section on line %d", other->line);
 	}
 }
 
@@ -41,7 +42,8 @@ build_listens(struct build *b, const struct section *root)
 	size_t n = section_count(root, "listen");
 
 	if (n == 0)
-		build_error(b, root, "listen", "there is no such section (accepted: one or more, as in "
+		build_error(b, root, "listen",
+		    "there is no such section (accepted: one or more, as in "
 		    "listen \"127.0.0.1:8080\" { })");
 	b->config->listens = build_array(b, n, sizeof(*b->config->listens));
 	b->config->n_listens = b->config->listens == NULL ? 0 : n;
@@ -69,7 +71,8 @@ build_admin(struct build *b, const struct section *root)
 	build_address(b, &s, b->config->admin);
 	check_taken(b, &s, b->config->admin, b->config->n_listens);
 	if (!address_stays_here(&b->config->admin->address))
-		build_warn(b, &s, "", "the admin listener asks nobody who they are, and other machines can "
+		build_warn(b, &s, "",
+		    "the admin listener asks nobody who they are, and other machines can "
 		    "reach it");
 }
 
@@ -86,11 +89,15 @@ build_networks(struct build *b, const struct section *root)
 		const char *why = address_network(span_of(text), &networks[i]);
 
 		if (why != NULL)
-			build_error(b, root, "trusted_proxies", "\"%s\": %s (accepted: a list of networks, as "
-			    "in \"10.0.0.0/8\" or \"::1\")", text, why);
+			build_error(b, root, "trusted_proxies",
+			    "\"%s\": %s (accepted: a list of networks, as "
+			    "in \"10.0.0.0/8\" or \"::1\")",
+			    text, why);
 		else if (networks[i].bits == 0 || networks[i].bits == 96)
-			build_warn(b, root, "trusted_proxies", "\"%s\" lets every client say which address it "
-			    "has", text);
+			build_warn(b, root, "trusted_proxies",
+			    "\"%s\" lets every client say which address it "
+			    "has",
+			    text);
 	}
 }
 
@@ -115,7 +122,8 @@ check_folder(struct build *b, const struct section *root, const char *name, cons
 		return;
 	const char *folder = build_string(b, span_make(path, (size_t)(slash - path)));
 	if (stat(folder, &st) != 0)
-		build_error(b, root, name, "the folder of %s can't be used: %s", path, strerror(errno));
+		build_error(
+		    b, root, name, "the folder of %s can't be used: %s", path, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		build_error(b, root, name, "%s is no folder", folder);
 }
@@ -131,15 +139,30 @@ check_user(struct build *b, const struct section *root)
 	if (user[0] == '\0' || strcmp(user, "root") == 0)
 		build_warn(b, root, "user", "workers and the keeper keep all rights of root");
 	else if (getpwnam(user) == NULL)
-		build_error(b, root, "user", "there is no user \"%s\" (accepted: the name of a user)", user);
+		build_error(b, root, "user",
+		    "there is no user \"%s\" (accepted: the name of a user)", user);
 }
 
 static void
-build_section(struct build *b, const struct section *root, const char *kind, void *target)
+build_client(struct build *b, const struct section *root)
 {
-	struct section s = section_inner(root, kind, 0);
+	struct section s = section_inner(root, "client", 0);
+	struct config_client *client = &b->config->client;
 
-	build_fill(b, &s, target);
+	build_fill(b, &s, client);
+	if (client->max_target <= client->max_head)
+		return;
+	if (section_has(&s, "max_target"))
+		build_error(b, &s, "max_target", "it is larger than max_head, of which it is a part");
+	client->max_target = client->max_head;
+}
+
+static void
+build_shared_memory(struct build *b, const struct section *root)
+{
+	struct section s = section_inner(root, "shared_memory", 0);
+
+	build_fill(b, &s, &b->config->shared_memory);
 }
 
 void
@@ -151,9 +174,11 @@ build_main(struct build *b, const struct section *root)
 	if (c->workers == 0)
 		c->workers = count_cores();
 	if (strcmp(c->error_log, "off") == 0)
-		build_error(b, root, "error_log", "\"off\" is not accepted (accepted: a path or \"-\")");
+		build_error(
+		    b, root, "error_log", "\"off\" is not accepted (accepted: a path or \"-\")");
 	if (strcmp(c->pid_file, "-") == 0 || strcmp(c->pid_file, "off") == 0)
-		build_error(b, root, "pid_file", "\"%s\" is not accepted (accepted: a path)", c->pid_file);
+		build_error(
+		    b, root, "pid_file", "\"%s\" is not accepted (accepted: a path)", c->pid_file);
 	check_folder(b, root, "access_log", c->access_log);
 	check_folder(b, root, "error_log", c->error_log);
 	check_folder(b, root, "pid_file", c->pid_file);
@@ -161,8 +186,6 @@ build_main(struct build *b, const struct section *root)
 	build_networks(b, root);
 	build_listens(b, root);
 	build_admin(b, root);
-	build_section(b, root, "client", &c->client);
-	build_section(b, root, "shared_memory", &c->shared_memory);
-	if (c->client.max_target > c->client.max_head)
-		build_error(b, root, "client", "max_target is larger than max_head, of which it is a part");
+	build_client(b, root);
+	build_shared_memory(b, root);
 }

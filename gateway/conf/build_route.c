@@ -44,10 +44,12 @@ unknown_issuer(struct build *b, const struct section *s, const char *name)
 		names[n] = b->config->issuers[n].name;
 	list_names(list, sizeof(list), names, n);
 	if (strcmp(name, "self") == 0)
-		build_error(b, s, "issuers", "\"self\" needs a token_service section, which is not there yet "
-		    "(accepted: %s)", list);
+		build_error(b, s, "issuers",
+		    "\"self\" needs a token_service, which is not there yet (accepted: %s)",
+		    list);
 	else
-		build_error(b, s, "issuers", "there is no issuer \"%s\" (accepted: %s)", name, list);
+		build_error(
+		    b, s, "issuers", "there is no issuer \"%s\" (accepted: %s)", name, list);
 }
 
 static void
@@ -88,7 +90,8 @@ find_issuers(struct build *b, const struct section *s, struct config_route *r)
 			unknown_issuer(b, s, name);
 	}
 	if (n == 0 && !r->anonymous)
-		build_error(b, s, "issuers", "there is no issuer, so nothing could pass (accepted: an issuer "
+		build_error(b, s, "issuers",
+		    "there is no issuer, so nothing could pass (accepted: an issuer "
 		    "section, or anonymous = true)");
 }
 
@@ -118,8 +121,10 @@ build_hosts(struct build *b, const struct section *s, struct config_route *r)
 		char *lower = build_array(b, host.n + 1, 1);
 
 		if (!is_host(host))
-			build_error(b, s, "hosts", "\"%.*s\" is no host name (accepted: \"api.example.com\", "
-			    "\"*.example.com\", both without a port)", SPAN_ARG(host));
+			build_error(b, s, "hosts",
+			    "\"%.*s\" is no host name (accepted: \"api.example.com\", "
+			    "\"*.example.com\", both without a port)",
+			    SPAN_ARG(host));
 		for (size_t at = 0; lower != NULL && at < host.n; at++)
 			lower[at] = span_lower(host.p[at]);
 		r->hosts[i] = span_of(lower);
@@ -165,7 +170,7 @@ path_fault(struct span path)
 				return "a slash, backslash or control character is escaped";
 			i += 2;
 		} else if (!is_unreserved(c) && (c == '\0' || strchr("/!$&'()*+,=:@", c) == NULL)) {
-			return "there is a character that has no place in a path, or needs an escape";
+			return "a character has no place in a path, or needs an escape";
 		}
 	}
 	return NULL;
@@ -195,7 +200,8 @@ build_paths(struct build *b, const struct section *s, struct config_route *r)
 		if (why == NULL)
 			why = segment_fault(r->paths[i]);
 		if (why != NULL)
-			build_error(b, s, "paths", "\"%.*s\": %s (accepted: \"/orders\", without dot segments)",
+			build_error(b, s, "paths",
+			    "\"%.*s\": %s (accepted: \"/orders\", without dot segments)",
 			    SPAN_ARG(r->paths[i]), why);
 		else if (r->paths[i].n > 1 && r->paths[i].p[r->paths[i].n - 1] == '/')
 			r->paths[i].n--;
@@ -210,7 +216,8 @@ is_token(struct span s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = span_lower(s.p[i]);
 
-		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && (c == '\0' || strchr("-_", c) == NULL))
+		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') &&
+		    (c == '\0' || strchr("-_", c) == NULL))
 			return false;
 	}
 	return s.n > 0 && s.n <= 64;
@@ -220,12 +227,12 @@ is_token(struct span s)
 static bool
 is_reserved(struct span header)
 {
-	static const char *const names[] = { "Host", "Connection", "Content-Length", "Transfer-Encoding",
-		"Authorization", "Upgrade", "TE", "Trailer", "Expect", "Keep-Alive", "Proxy-Authorization",
-		"Forwarded", "X-Request-ID", "X-Anonymous-Consumer", "X-Consumer-ID", "X-Consumer-Username",
-		"X-Consumer-Custom-ID", "X-Credential-Identifier", "X-Authenticated-Scope",
-		"X-Authenticated-Userid", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
-		"Cookie", "Date", "Via" };
+	static const char *const names[] = { "Host", "Connection", "Content-Length",
+	    "Transfer-Encoding", "Authorization", "Upgrade", "TE", "Trailer", "Expect",
+	    "Keep-Alive", "Proxy-Authorization", "Forwarded", "X-Request-ID",
+	    "X-Anonymous-Consumer", "X-Consumer-ID", "X-Consumer-Username", "X-Consumer-Custom-ID",
+	    "X-Credential-Identifier", "X-Authenticated-Scope", "X-Authenticated-Userid",
+	    "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Cookie", "Date", "Via" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (span_eq_nocase(header, span_of(names[i])))
@@ -247,8 +254,9 @@ build_claim_header(struct build *b, const struct section *s, const char *text,
 		build_error(b, s, "claim_headers", "\"%s\" is no claim and header (accepted: "
 		    "\"email=X-User-Email\", \"realm_access.roles=X-Roles\")", text);
 	else if (is_reserved(header))
-		build_error(b, s, "claim_headers", "\"%s\" has a meaning of its own (accepted: any other "
-		    "header)", row->header);
+		build_error(b, s, "claim_headers",
+		    "\"%s\" has a meaning of its own (accepted: any other header)",
+		    row->header);
 }
 
 static void
@@ -259,11 +267,13 @@ build_claim_headers(struct build *b, const struct section *s, struct config_rout
 	r->claim_headers = build_array(b, n, sizeof(*r->claim_headers));
 	r->n_claim_headers = r->claim_headers == NULL ? 0 : n;
 	for (size_t i = 0; i < r->n_claim_headers; i++) {
-		build_claim_header(b, s, section_value(s, "claim_headers", i), &r->claim_headers[i]);
+		build_claim_header(
+		    b, s, section_value(s, "claim_headers", i), &r->claim_headers[i]);
 		for (size_t j = 0; j < i; j++)
 			if (span_eq_nocase(span_of(r->claim_headers[i].header),
 			    span_of(r->claim_headers[j].header)))
-				build_error(b, s, "claim_headers", "two claims go into %s (accepted: one)",
+				build_error(b, s, "claim_headers",
+				    "two claims go into %s (accepted: one)",
 				    r->claim_headers[i].header);
 	}
 }
@@ -273,8 +283,10 @@ check_scopes(struct build *b, const struct section *s, const struct span *list, 
 {
 	for (size_t i = 0; i < n; i++)
 		if (list[i].n == 0 || strpbrk(list[i].p, " \"\\") != NULL)
-			build_error(b, s, "scopes", "\"%.*s\" is no scope (accepted: one scope in each member, as "
-			    "in {\"orders:read\", \"orders:write\"})", SPAN_ARG(list[i]));
+			build_error(b, s, "scopes",
+			    "\"%.*s\" is no scope (accepted: one scope in each member, as "
+			    "in {\"orders:read\", \"orders:write\"})",
+			    SPAN_ARG(list[i]));
 }
 
 static void
@@ -282,13 +294,15 @@ check_rest(struct build *b, const struct section *s, const struct config_route *
 {
 	check_scopes(b, s, r->scopes, r->n_scopes);
 	if (strpbrk(r->realm, "\"\\") != NULL)
-		build_error(b, s, "realm", "there is a quote or backslash in it (accepted: plain text)");
+		build_error(
+		    b, s, "realm", "there is a quote or backslash in it (accepted: plain text)");
 	if (r->rate_burst > 0 && r->rate_count == 0)
 		build_warn(b, s, "rate_burst", "it says nothing without a rate");
 	if (r->anonymous)
 		build_warn(b, s, "anonymous", "requests without a token pass");
 	if (r->anonymous && r->n_scopes > 0)
-		build_warn(b, s, "scopes", "they are asked only of those who send a token: the route is "
+		build_warn(b, s, "scopes",
+		    "they are asked only of those who send a token: the route is "
 		    "anonymous");
 }
 
@@ -313,7 +327,8 @@ build_routes(struct build *b, const struct section *root)
 	size_t n = section_count(root, "route");
 
 	if (n == 0)
-		build_error(b, root, "route", "there is no such section (accepted: one or more, as in "
+		build_error(b, root, "route",
+		    "there is no such section (accepted: one or more, as in "
 		    "route \"all\" { upstream = \"api\" })");
 	b->config->routes = build_array(b, n, sizeof(*b->config->routes));
 	b->config->n_routes = b->config->routes == NULL ? 0 : n;

@@ -37,17 +37,20 @@ build_server(struct build *b, const struct section *s, const char *text,
 		return;
 	}
 	if (url.tls) {
-		build_error(b, s, "servers", "\"%s\": https is not supported yet for upstream servers (%s)",
-		    text, server_accepts);
+		build_error(b, s, "servers",
+		    "\"%s\": https is not supported yet for upstream servers (%s)", text,
+		    server_accepts);
 		return;
 	}
 	if (url.path.n > 0 && !span_eq(url.path, SPAN("/"))) {
-		build_error(b, s, "servers", "\"%s\": there is a path in the URL (%s)", text, server_accepts);
+		build_error(b, s, "servers", "\"%s\": there is a path in the URL (%s)", text,
+		    server_accepts);
 		return;
 	}
 	why = address_resolve(url.host, url.port, &server->address, &server->address_len);
 	if (why != NULL)
-		build_error(b, s, "servers", "\"%s\": the address of the host can't be found: %s", text, why);
+		build_error(b, s, "servers", "\"%s\": the address of the host can't be found: %s",
+		    text, why);
 	server->url = build_string(b, span_of(text));
 	server->authority = make_authority(b, &url);
 	fingerprint_add(&f, span_of(s->title));
@@ -66,7 +69,8 @@ build_servers(struct build *b, const struct section *s, struct config_upstream *
 		build_server(b, s, section_value(s, "servers", i), &u->servers[i]);
 		for (size_t j = 0; j < i; j++)
 			if (u->servers[j].id == u->servers[i].id && u->servers[i].id != 0)
-				build_error(b, s, "servers", "\"%s\" is there twice (accepted: each once)",
+				build_error(b, s, "servers",
+				    "\"%s\" is there twice (accepted: each once)",
 				    u->servers[i].url);
 	}
 }
@@ -79,7 +83,8 @@ build_health_check(struct build *b, const struct section *parent, struct config_
 	build_fill(b, &s, check);
 	for (const char *p = check->path; *p != '\0'; p++)
 		if (check->path[0] != '/' || *p == ' ' || *p == '#') {
-			build_error(b, &s, "path", "\"%s\" is no path (accepted: \"/healthz\")", check->path);
+			build_error(b, &s, "path", "\"%s\" is no path (accepted: \"/healthz\")",
+			    check->path);
 			return;
 		}
 }

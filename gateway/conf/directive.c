@@ -199,8 +199,8 @@ has_choices(const struct directive *d)
 void
 directive_accepts(const struct directive *d, struct text *out)
 {
-	bool counted = d->most > d->least && d->type != DIRECTIVE_STRING && d->type != DIRECTIVE_PATH &&
-	    !directive_is_list(d);
+	bool counted = d->most > d->least && d->type != DIRECTIVE_STRING &&
+		       d->type != DIRECTIVE_PATH && !directive_is_list(d);
 
 	if (directive_is_list(d) && has_choices(d))
 		text_str(out, "a list of ");

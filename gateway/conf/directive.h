@@ -45,9 +45,9 @@ struct directive {
 	const char		*section;
 	const char		*name;
 	enum directive_type	 type;
-	const char		*fallback;	/* the default, as written in a file; NULL: required */
+	const char		*fallback;	/* the default, as in a file; NULL: required */
 	uint64_t		 least;
-	uint64_t		 most;		/* least == most: no bounds */
+	uint64_t		 most;		/* not over least: no bounds */
 	const char		*accepts;
 	enum directive_changes	 changes;
 	bool			 weakens;

@@ -87,8 +87,9 @@ check_variable(struct scan *s)
 	s->at += 3 + n;
 	if (strstr(name, ":-") != NULL || getenv(name) != NULL)
 		return true;
-	problems_error(s->problems, s->line, "the environment variable %s is not set (a default may be "
-	    "given: ${%s:-default})", name, name);
+	problems_error(s->problems, s->line,
+	    "the environment variable %s is not set (a default may be given: ${%s:-default})",
+	    name, name);
 	return false;
 }
 
@@ -100,8 +101,12 @@ check_escape(struct scan *s)
 	size_t first = hex ? 2 : 1, most = first + (hex ? 2 : 3), n = first;
 	bool zero = true;
 
-	for (; n < most && (hex ? isxdigit((unsigned char)peek(s, n)) : isdigit((unsigned char)peek(s, n))); n++)
-		zero = zero && peek(s, n) == '0';
+	for (int c; n < most; n++) {
+		c = (unsigned char)peek(s, n);
+		if (hex ? !isxdigit(c) : !isdigit(c))
+			break;
+		zero = zero && c == '0';
+	}
 	if (n > first && zero) {
 		problems_error(s->problems, s->line, "there is a NUL in this string");
 		return false;
@@ -189,7 +194,8 @@ note_section(struct scan *s)
 		return false;
 	}
 	if (s->depth == 0 && s->n_words > 0)
-		source->sections[source->n_sections++] = (struct source_section){ s->words[0], s->line };
+		source->sections[source->n_sections++] =
+		    (struct source_section){ s->words[0], s->line };
 	s->opened[s->depth++] = s->line;
 	return true;
 }
@@ -279,7 +285,8 @@ scan(struct source *source, struct problems *p)
 		if (!scan_one(&s))
 			return false;
 	if (s.depth > 0) {
-		problems_error(p, s.opened[s.depth - 1], "the section that begins here has no closing brace");
+		problems_error(
+		    p, s.opened[s.depth - 1], "the section that begins here has no closing brace");
 		return false;
 	}
 	return true;

@@ -58,8 +58,8 @@ take_value(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
 		return 0;
 	}
 	section_name(&s, option->name, name, sizeof(name));
-	problems_error(reading->problems, cfg->line, "%s: it is given twice, first on line %d (accepted: "
-	    "once)", name, before);
+	problems_error(reading->problems, cfg->line,
+	    "%s: it is given twice, first on line %d (accepted: once)", name, before);
 	return 0;
 }
 
@@ -83,16 +83,18 @@ report_unknown(cfg_t *cfg, const char *name)
 
 	section_name(&s, name, full, sizeof(full));
 	if (sentence != NULL)
-		problems_error(reading->problems, cfg->line, "%s: unknown directive: %s", full, sentence);
+		problems_error(
+		    reading->problems, cfg->line, "%s: unknown directive: %s", full, sentence);
 	else if (nearest != NULL)
-		problems_error(reading->problems, cfg->line, "%s: unknown directive (did you mean %s?)",
-		    full, nearest->name);
+		problems_error(reading->problems, cfg->line,
+		    "%s: unknown directive (did you mean %s?)", full, nearest->name);
 	else if (other != NULL)
-		problems_error(reading->problems, cfg->line, "%s: unknown directive here (it belongs %s%s)",
-		    full, other[0] == '\0' ? "outside of any section" : "in a section ", other);
+		problems_error(reading->problems, cfg->line,
+		    "%s: unknown directive here (it belongs %s%s)", full,
+		    other[0] == '\0' ? "outside of any section" : "in a section ", other);
 	else
-		problems_error(reading->problems, cfg->line, "%s: unknown directive (accepted: those of "
-		    "`gatehouse directives`)", full);
+		problems_error(reading->problems, cfg->line,
+		    "%s: unknown directive (accepted: those of `gatehouse directives`)", full);
 }
 
 static const char accepted[] = "accepted: name = value, name = {\"value\", ...}, "
@@ -108,8 +110,9 @@ report(cfg_t *cfg, const char *format, va_list ap)
 		return;
 	}
 	if (strcmp(format, "found duplicate title '%s'") == 0) {
-		problems_error(reading->problems, cfg->line, "\"%s\": there is another section of this kind "
-		    "and title (accepted: each title once)", va_arg(ap, const char *));
+		problems_error(reading->problems, cfg->line,
+		    "\"%s\": this section is there already (accepted: each title once)",
+		    va_arg(ap, const char *));
 		return;
 	}
 	if (vsnprintf(text, sizeof(text), format, ap) < 0)
@@ -136,8 +139,9 @@ make_options(const char *section)
 		const struct directive *d = &directive_table[i];
 
 		if (strcmp(d->section, section) == 0)
-			*o++ = (cfg_opt_t){ .name = d->name, .type = CFGT_STR, .parsecb = take_value,
-				.flags = CFGF_NODEFAULT | (directive_is_list(d) ? CFGF_LIST : 0) };
+			*o++ = (cfg_opt_t){ .name = d->name, .type = CFGT_STR,
+				.flags = CFGF_NODEFAULT | (directive_is_list(d) ? CFGF_LIST : 0),
+				.parsecb = take_value };
 	}
 	for (size_t i = 0; i < directive_n_sections; i++) {
 		const struct directive_section *inner = &directive_sections[i];

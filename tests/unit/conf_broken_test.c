@@ -61,7 +61,8 @@ static const struct {
 	{ MAIN, "trusted_proxies = {\"10.0.0.1/8\"}", 0, { "trusted_proxies", "10.0.0.1/8" } },
 	{ MAIN, "access_log = \"${GATEHOUSE_TEST_UNSET}\"", 0,
 	    { "GATEHOUSE_TEST_UNSET is not set", ":-" } },
-	{ MAIN, "access_log = ${GATEHOUSE_TEST_UNSET}", 0, { "GATEHOUSE_TEST_UNSET is not set", ":-" } },
+	{ MAIN, "access_log = ${GATEHOUSE_TEST_UNSET}", 0,
+	    { "GATEHOUSE_TEST_UNSET is not set", ":-" } },
 	{ MAIN, "access_log = \"${OPEN\"", 0, { "no closing brace", "" } },
 	{ MAIN, "access_log = \"a\\0b\"", 0, { "NUL", "" } },
 	{ MAIN, "access_log = \"a\\x00b\"", 0, { "NUL", "" } },
@@ -79,31 +80,35 @@ static const struct {
 	{ MAIN, "listen \"example.test:80\" { }", 0, { "no IP address", "" } },
 	{ MAIN, "listen \"127.0.0.1:0\" { }", 0, { "127.0.0.1:0", "each title once" } },
 	{ MAIN, "listen \"0.0.0.0:81\" { } listen \"*:81\" { }", 0, { "is taken", "line 3" } },
-	{ MAIN, "listen \"127.0.0.1:81\" { } admin \"127.0.0.1:81\" { }", 0, { "is taken", "admin" } },
+	{ MAIN, "listen \"127.0.0.1:81\" { } admin \"127.0.0.1:81\" { }", 0,
+	    { "is taken", "admin" } },
 	{ MAIN, "admin \"127.0.0.1:0\" { } admin \"127.0.0.2:0\" { }", 0,
 	    { "another admin", "at most one" } },
 	{ MAIN, "listen \"127.0.0.1:443\" { certificate = \"x\" }", 0,
 	    { "certificate", "TLS is not there" } },
 	{ MAIN, "database { url = \"x\" }", 0, { "database: unknown directive", "not there yet" } },
 	{ MAIN, "token_service { }", 0, { "token_service", "needs a database section" } },
-	{ MAIN, "shared_memory { token_cache = \"1K\" }", 0, { "shared_memory.token_cache", "from 1M" } },
+	{ MAIN, "shared_memory { token_cache = \"1K\" }", 0,
+	    { "shared_memory.token_cache", "from 1M" } },
 	{ MAIN, "client = 3", 0, { "missing opening brace", "client" } },
 	{ MAIN, "issuer \"b\" { issuer = \"https://b.test\" }", 0,
 	    { "issuer \"b\": audience", "missing" } },
-	{ MAIN, "issuer \"b\" {\n audience = {\"x\"}\n}", 0, { "issuer \"b\": issuer", "missing" } },
+	{ MAIN, "issuer \"b\" {\n audience = {\"x\"}\n}", 0,
+	    { "issuer \"b\": issuer", "missing" } },
 	{ MAIN, "issuer \"self\" { issuer = \"https://b.test\" audience = {\"x\"} }", 0,
 	    { "self", "kept" } },
 	{ MAIN, "issuer \"b c\" { issuer = \"https://b.test\" audience = {\"x\"} }", 0,
 	    { "name", "letters" } },
 	{ MAIN, "upstream \"v\" { }", 0, { "upstream \"v\": servers", "missing" } },
 	{ MAIN, "route \"s\" { paths = {\"/s\"} }", 0, { "route \"s\": upstream", "missing" } },
-	{ MAIN, "route \"s\" { upstream = \"w\" paths = {\"/s\"} }", 0, { "no upstream \"w\"", "\"u\"" } },
+	{ MAIN, "route \"s\" { upstream = \"w\" paths = {\"/s\"} }", 0,
+	    { "no upstream \"w\"", "\"u\"" } },
 
 	{ CLIENT, "max_head = \"16Q\"", 0, { "client.max_head: \"16Q\"", "a size from 1K to 1M" } },
 	{ CLIENT, "max_head = \"2M\"", 0, { "client.max_head: 2M is out of bounds", "" } },
 	{ CLIENT, "header_timeout = 0", 0, { "client.header_timeout", "seconds, 0.001 to 3600" } },
 	{ CLIENT, "header_timeout = 10s", 0, { "client.header_timeout: \"10s\"", "" } },
-	{ CLIENT, "max_target = \"512K\"", -5, { "max_target is larger", "" } },
+	{ CLIENT, "max_target = \"512K\"", 0, { "max_target: it is larger", "" } },
 	{ CLIENT, "max_heads = 1", 0, { "client.max_heads", "did you mean max_head?" } },
 
 	{ ISSUER_, "algorithms = {\"none\"}", 0, { "algorithms: \"none\"", "RS256" } },
@@ -112,7 +117,8 @@ static const struct {
 	{ ISSUER_, "algorithms = {\"RS256\" \"ES256\"}", 0, { "unexpected token 'ES256'", "" } },
 	{ ISSUER_, "audience = {\"y\"}", 0, { "audience: it is given twice", "line 9" } },
 	{ ISSUER_, "audience += {\"*\"}", -1, { "\"*\" does not stand alone", "" } },
-	{ ISSUER_, "validate = \"introspect\"", 0, { "validate", "introspection is not there yet" } },
+	{ ISSUER_, "validate = \"introspect\"", 0,
+	    { "validate", "introspection is not there yet" } },
 	{ ISSUER_, "validate = \"both\"", 0, { "validate", "introspection is not there yet" } },
 	{ ISSUER_, "validate = \"never\"", 0, { "validate: \"never\"", "local" } },
 	{ ISSUER_, "introspection { endpoint = \"x\" }", 0, { "introspection", "not there yet" } },
@@ -127,7 +133,8 @@ static const struct {
 	{ ISSUER_, "leeway = 99999", 0, { "leeway: 99999 is out of bounds", "" } },
 	{ ISSUER_, "max_token = \"1M\"", 0, { "max_token", "64K" } },
 
-	{ UP, "servers = {\"http://127.0.0.1:1\"}", 0, { "servers: it is given twice", "line 12" } },
+	{ UP, "servers = {\"http://127.0.0.1:1\"}", 0,
+	    { "servers: it is given twice", "line 12" } },
 	{ UP, "servers += {\"https://127.0.0.1:1\"}", -1,
 	    { "https is not supported yet", "http://host" } },
 	{ UP, "servers += {\"127.0.0.1:1\"}", -1, { "servers", "http://host:port" } },
@@ -135,14 +142,16 @@ static const struct {
 	{ UP, "servers += {\"http://127.0.0.1:0\"}", -1, { "the port", "" } },
 	{ UP, "servers += {\"http://127.0.0.1:3000\"}", -1, { "is there twice", "" } },
 	/* a label this long is refused without asking anybody */
-	{ UP, "servers += {\"http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aaa.test\"}", -1, { "can't be found", "aaa.test" } },
-	{ UP, "balance = \"fair\"", 0, { "balance: \"fair\"", "round_robin, least_connections or" } },
+	{ UP, "servers += {\"http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaa.test\"}", -1, { "can't be found", "aaa.test" } },
+	{ UP, "balance = \"fair\"", 0,
+	    { "balance: \"fair\"", "round_robin, least_connections or" } },
 	{ UP, "retries = 17", 0, { "retries", "from 0 to 16" } },
 	{ UP, "health_check { path = \"healthz\" }", 0, { "health_check.path", "no path" } },
 	{ UP, "health_check { paths = \"/\" }", 0, { "health_check.paths", "did you mean path?" } },
 
-	{ ROUTE_, "paths = {\"orders\"}", 0, { "route \"r\": paths: \"orders\"", "begin with \"/\"" } },
+	{ ROUTE_, "paths = {\"orders\"}", 0,
+	    { "route \"r\": paths: \"orders\"", "begin with \"/\"" } },
 	{ ROUTE_, "paths = {}", -1, { "paths: the list is empty", "" } },
 	{ ROUTE_, "paths = {\"/a/../b\"}", 0, { "paths", "dot segment" } },
 	{ ROUTE_, "paths = {\"/a/.\"}", 0, { "paths", "dot segment" } },
@@ -177,7 +186,8 @@ static const struct {
 	{ ROUTE_, "realm = \"a\\\"b\"", 0, { "realm", "quote" } },
 	{ ROUTE_, "upgrade = {\"websocket\"}", 0, { "upgrade", "not there yet" } },
 	{ ROUTE_, "max_staleness = 60", 0, { "max_staleness", "not there yet" } },
-	{ ROUTE_, "} route \"q\" { upstream = \"u\" methods = {}", 0, { "route \"r\" (line 15)", "/" } },
+	{ ROUTE_, "} route \"q\" { upstream = \"u\" methods = {}", 0,
+	    { "route \"r\" (line 15)", "/" } },
 	{ ROUTE_, "} route \"r\" { upstream = \"u\"", 0, { "\"r\"", "each title once" } },
 	{ ROUTE_, "realm = \"open", 0, { "no closing quote", "" } },
 	{ ROUTE_, "realm = 'open", 0, { "no closing quote", "" } },
@@ -210,11 +220,10 @@ START_TEST(a_mistake_is_told)
 
 	ck_assert_msg(config == NULL, "accepted: %s", mistakes[_i].text);
 	snprintf(where, sizeof(where), "test.conf:%d: ", lines[(int)place] + mistakes[_i].below);
-	if (strstr(mistakes[_i].words[0], "max_target") == NULL)
-		ck_assert_msg(strstr(conf_error, where) != NULL, "%s\nnot at %s", conf_error, where);
+	ck_assert_msg(strstr(conf_error, where) != NULL, "%s\nnot at %s", conf_error, where);
 	for (int w = 0; w < 2; w++)
-		ck_assert_msg(strstr(conf_error, mistakes[_i].words[w]) != NULL, "%s: %s\nhas no %s",
-		    mistakes[_i].text, conf_error, mistakes[_i].words[w]);
+		ck_assert_msg(strstr(conf_error, mistakes[_i].words[w]) != NULL,
+		    "%s: %s\nhas no %s", mistakes[_i].text, conf_error, mistakes[_i].words[w]);
 }
 END_TEST
 
@@ -325,7 +334,8 @@ main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, without_a_mistake_it_is_fine);
 	tcase_add_loop_test(tcase, a_mistake_is_told, 0, N_MISTAKES);
-	tcase_add_loop_test(tcase, a_file_that_lacks_something, 0, sizeof(files) / sizeof(files[0]));
+	tcase_add_loop_test(tcase, a_file_that_lacks_something, 0,
+	    sizeof(files) / sizeof(files[0]));
 	tcase_add_test(tcase, a_file_that_is_none);
 	tcase_add_test(tcase, all_mistakes_at_once);
 	tcase_add_test(tcase, no_bytes_break_it);

@@ -42,17 +42,23 @@ START_TEST(everything_arrives)
 {
 	struct config *c = conf_load_good(
 	    "workers = 3 access_log = \"off\" error_log = './x' log_level = debug\n"
-	    "drain_timeout = 2.5 ratelimit_headers = kong max_connections = 17 pid_file = \"g.pid\"\n"
+	    "drain_timeout = 2.5 ratelimit_headers = kong max_connections = 17 pid_file = "
+	    "\"g.pid\"\n"
 	    "trusted_proxies = {\"10.0.0.0/8\", \"::1\"}\n"
 	    "listen \"[::1]:8080\" { }\nadmin \"127.0.0.1:8081\" { }\n"
 	    "client { idle_timeout = 0.5 }\nclient { max_headers = 9 }\n" ISSUER
-	    "issuer \"b\" {\n issuer = \"urn:b\" audience = {\"y\", \"z\"} jwks_file = \"/etc/hostname\"\n"
+	    "issuer \"b\" {\n issuer = \"urn:b\" audience = {\"y\", \"z\"} jwks_file = "
+	    "\"/etc/hostname\"\n"
 	    " token_types = {\"application/AT+JWT\"} algorithms = {ES512, HS256} leeway = 0\n"
-	    " consumer_claim = \"azp\" scope_claim = \"roles\" jwks_refresh = 60 jwks_cooldown = 7 }\n"
+	    " consumer_claim = \"azp\" scope_claim = \"roles\" jwks_refresh = 60 jwks_cooldown = 7 "
+	    "}\n"
 	    "upstream \"u\" { servers = {\"http://[::1]:3000/\", \"http://127.0.0.1\"}\n"
-	    " balance = consistent_hash retries = 0 health_check { path = \"/up\" timeout = 0.2 } }\n"
-	    "route \"r\" { hosts = {\"API.test\", \"*.a.test\"} paths = {\"/v1/\", \"/caf%C3%A9\"}\n"
-	    " methods = {GET, POST} strip_path = yes preserve_host = on upstream = u issuers = {b}\n"
+	    " balance = consistent_hash retries = 0 health_check { path = \"/up\" timeout = 0.2 } "
+	    "}\n"
+	    "route \"r\" { hosts = {\"API.test\", \"*.a.test\"} paths = {\"/v1/\", "
+	    "\"/caf%C3%A9\"}\n"
+	    " methods = {GET, POST} strip_path = yes preserve_host = on upstream = u issuers = "
+	    "{b}\n"
 	    " scopes = {\"a\", \"b\"} audience = {\"z\"} hide_credentials = true\n"
 	    " rate = \"5/m\" rate_burst = 2\n"
 	    " rate_by = ip max_body = 0 claim_headers = {\"a.b=X-B\"} realm = \"shop\" }\n");
@@ -68,7 +74,8 @@ START_TEST(everything_arrives)
 	ck_assert(c->listens[0].address.ss_family == AF_INET6 && c->listens[0].line == 4);
 	ck_assert_str_eq(c->admin->name, "127.0.0.1:8081");
 	ck_assert(c->client.idle_timeout_ms == 500 && c->client.max_headers == 9);
-	ck_assert(i->line == 9 && i->n_audience == 2 && i->leeway_s == 0 && i->jwks_cooldown_s == 7);
+	ck_assert(
+	    i->line == 9 && i->n_audience == 2 && i->leeway_s == 0 && i->jwks_cooldown_s == 7);
 	ck_assert(i->n_token_types == 1 && is(i->token_types[0], "at+jwt"));
 	ck_assert_str_eq(i->algorithms[1], "HS256");
 	ck_assert_str_eq(i->scope_claim, "roles");
@@ -76,7 +83,8 @@ START_TEST(everything_arrives)
 	ck_assert_str_eq(u->servers[0].authority, "[::1]:3000");
 	ck_assert_str_eq(u->servers[1].authority, "127.0.0.1");
 	ck_assert(u->servers[0].id != u->servers[1].id && u->health_check.timeout_ms == 200);
-	ck_assert(is(r->hosts[0], "api.test") && is(r->paths[0], "/v1") && is(r->methods[1], "POST"));
+	ck_assert(
+	    is(r->hosts[0], "api.test") && is(r->paths[0], "/v1") && is(r->methods[1], "POST"));
 	ck_assert(r->strip_path && r->preserve_host && r->hide_credentials && r->issuers[0] == i);
 	ck_assert(r->rate_count == 5 && r->rate_period_us == 60000000 && r->rate_burst == 2);
 	ck_assert(r->rate_by == RATE_BY_IP && r->max_body == 0);
@@ -130,19 +138,19 @@ static const struct {
 	const char	*text;
 	const char	*word;
 } weak[] = {
-	{ "issuer \"b\" { issuer = \"https://b\" audience = {\"*\"} }", "issuer \"b\": audience: \"*\"" },
-	{ "issuer \"b\" { issuer = \"https://b\" audience = {\"x\"} leeway = 61 }", "leeway: 61 s" },
-	{ "issuer \"b\" { issuer = \"https://b\" audience = {\"x\"} algorithms = {HS256} }",
-	    "can make tokens" },
-	{ "issuer \"b\" { issuer = \"http://b.test\" audience = {\"x\"} }",
-	    "issuer: keys are fetched without TLS" },
-	{ "issuer \"b\" { issuer = \"urn:b\" audience = {\"x\"} jwks_uri = \"http://b.test/\" }",
-	    "without TLS" },
-	{ "route \"s\" { upstream = \"u\" paths = {\"/s\"} anonymous = true }",
-	    "anonymous: requests without" },
-	{ "trusted_proxies = {\"0.0.0.0/0\"}", "trusted_proxies: \"0.0.0.0/0\"" },
-	{ "trusted_proxies = {\"::/0\"}", "trusted_proxies: \"::/0\"" },
-	{ "admin \"0.0.0.0:0\" { }", "other machines can reach it" },
+    {"issuer \"b\" { issuer = \"https://b\" audience = {\"*\"} }", "issuer \"b\": audience: \"*\""},
+    {"issuer \"b\" { issuer = \"https://b\" audience = {\"x\"} leeway = 61 }", "leeway: 61 s"},
+    {"issuer \"b\" { issuer = \"https://b\" audience = {\"x\"} algorithms = {HS256} }",
+	"can make tokens"},
+    {"issuer \"b\" { issuer = \"http://b.test\" audience = {\"x\"} }",
+	"issuer: keys are fetched without TLS"},
+    {"issuer \"b\" { issuer = \"urn:b\" audience = {\"x\"} jwks_uri = \"http://b.test/\" }",
+	"without TLS"},
+    {"route \"s\" { upstream = \"u\" paths = {\"/s\"} anonymous = true }",
+	"anonymous: requests without"},
+    {"trusted_proxies = {\"0.0.0.0/0\"}", "trusted_proxies: \"0.0.0.0/0\""},
+    {"trusted_proxies = {\"::/0\"}", "trusted_proxies: \"::/0\""},
+    {"admin \"0.0.0.0:0\" { }", "other machines can reach it"},
 };
 
 START_TEST(weakness_is_told)

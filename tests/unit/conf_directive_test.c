@@ -14,7 +14,8 @@ START_TEST(a_row_is_sound)
 	ck_assert_ptr_nonnull(directive_section_find(d->section));
 	ck_assert_ptr_eq(directive_find(d->section, d->name), d);
 	ck_assert_msg(n > 10 && d->sentence[n - 1] != '.', "%s: the sentence", d->name);
-	ck_assert_msg(strspn(d->name, "abcdefghijklmnopqrstuvwxyz_") == strlen(d->name), "%s", d->name);
+	ck_assert_msg(
+	    strspn(d->name, "abcdefghijklmnopqrstuvwxyz_") == strlen(d->name), "%s", d->name);
 	ck_assert_ptr_null(directive_later(d->section, d->name, NULL));
 }
 END_TEST
@@ -69,7 +70,8 @@ START_TEST(choices_are_in_the_order_of_their_enums)
 	ck_assert_int_eq(value_choice(SPAN("both"), accepts), RATELIMIT_HEADERS_BOTH);
 	accepts = directive_find("upstream", "balance")->accepts;
 	ck_assert_int_eq(value_choice(SPAN("round_robin"), accepts), BALANCE_ROUND_ROBIN);
-	ck_assert_int_eq(value_choice(SPAN("least_connections"), accepts), BALANCE_LEAST_CONNECTIONS);
+	ck_assert_int_eq(
+	    value_choice(SPAN("least_connections"), accepts), BALANCE_LEAST_CONNECTIONS);
 	ck_assert_int_eq(value_choice(SPAN("consistent_hash"), accepts), BALANCE_CONSISTENT_HASH);
 	accepts = directive_find("route", "rate_by")->accepts;
 	ck_assert_int_eq(value_choice(SPAN("consumer"), accepts), RATE_BY_CONSUMER);
@@ -98,7 +100,8 @@ START_TEST(a_mistyped_name_finds_its_neighbor)
 	ck_assert_str_eq(directive_nearest("route", "scope")->name, "scopes");
 	ck_assert_ptr_null(directive_nearest("route", "frobnicate"));
 	ck_assert_ptr_null(directive_nearest("route", ""));
-	ck_assert_ptr_null(directive_nearest("", "a_name_that_is_far_longer_than_any_directive_has"));
+	ck_assert_ptr_null(
+	    directive_nearest("", "a_name_that_is_far_longer_than_any_directive_has"));
 }
 END_TEST
 
@@ -158,7 +161,8 @@ START_TEST(the_file_shows_a_row)
 	const struct directive *d = &directive_table[_i];
 	struct line l;
 
-	ck_assert_msg(stands_in_file(d, &l), "etc/gatehouse.conf lacks %s of \"%s\"", d->name, d->section);
+	ck_assert_msg(
+	    stands_in_file(d, &l), "etc/gatehouse.conf lacks %s of \"%s\"", d->name, d->section);
 	ck_assert_msg(strncmp(l.sentence, d->sentence, strlen(d->sentence)) == 0,
 	    "etc/gatehouse.conf: %s: \"%s\" is not \"%s\"", d->name, l.sentence, d->sentence);
 	if (d->fallback == NULL)
@@ -177,7 +181,8 @@ START_TEST(the_file_shows_nothing_else)
 
 	ck_assert_ptr_nonnull(file);
 	for (; next_directive(file, &l, outer); n++)
-		ck_assert_msg(directive_find(l.section, l.name) != NULL, "etc/gatehouse.conf: %s", l.name);
+		ck_assert_msg(
+		    directive_find(l.section, l.name) != NULL, "etc/gatehouse.conf: %s", l.name);
 	fclose(file);
 	ck_assert_uint_eq(n, directive_n);
 }

@@ -30,9 +30,10 @@ START_TEST(seconds)
 	ck_assert(value_ms(SPAN("0.25"), &n) && n == 250);
 	ck_assert(value_ms(SPAN("1.005"), &n) && n == 1005);
 	n = 7;
-	ck_assert(!value_ms(SPAN(""), &n) && !value_ms(SPAN("1."), &n) && !value_ms(SPAN(".5"), &n) &&
-	    !value_ms(SPAN("1.0005"), &n) && !value_ms(SPAN("1e3"), &n) && !value_ms(SPAN("1s"), &n) &&
-	    !value_ms(SPAN("-1"), &n) && !value_ms(SPAN("18446744073709551615"), &n));
+	ck_assert(!value_ms(SPAN(""), &n) && !value_ms(SPAN("1."), &n) &&
+		  !value_ms(SPAN(".5"), &n) && !value_ms(SPAN("1.0005"), &n) &&
+		  !value_ms(SPAN("1e3"), &n) && !value_ms(SPAN("1s"), &n) &&
+		  !value_ms(SPAN("-1"), &n) && !value_ms(SPAN("18446744073709551615"), &n));
 	ck_assert_uint_eq(n, 7);
 }
 END_TEST
@@ -45,9 +46,11 @@ START_TEST(rates)
 	ck_assert(value_rate(SPAN("5/m"), &count, &period) && count == 5 && period == 60000000);
 	ck_assert(value_rate(SPAN("1/d"), &count, &period) && period == 86400000000);
 	count = 7;
-	ck_assert(!value_rate(SPAN("0/s"), &count, &period) && !value_rate(SPAN("/s"), &count, &period) &&
+	ck_assert(
+	    !value_rate(SPAN("0/s"), &count, &period) && !value_rate(SPAN("/s"), &count, &period) &&
 	    !value_rate(SPAN("5"), &count, &period) && !value_rate(SPAN("5/w"), &count, &period) &&
-	    !value_rate(SPAN("5/ s"), &count, &period) && !value_rate(SPAN("5.5/s"), &count, &period));
+	    !value_rate(SPAN("5/ s"), &count, &period) &&
+	    !value_rate(SPAN("5.5/s"), &count, &period));
 	ck_assert_uint_eq(count, 7);
 }
 END_TEST
@@ -97,8 +100,8 @@ END_TEST
 
 START_TEST(networks)
 {
-	static const char *const bad[] = { "", "10.0.0.0/33", "10.0.0.1/8", "10.0.0/8", "::1/129", "a",
-		"10.0.0.0/", "10.0.0.0/08", "fe80::1/10", "1.2.3.4/32/1" };
+	static const char *const bad[] = { "", "10.0.0.0/33", "10.0.0.1/8", "10.0.0/8", "::1/129",
+	    "a", "10.0.0.0/", "10.0.0.0/08", "fe80::1/10", "1.2.3.4/32/1" };
 	struct config_network n;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
