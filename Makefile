@@ -9,8 +9,8 @@ VERSION := 0.1.0
 
 BUILD := $(if $(SANITIZE),build/asan,build)
 DEPENDENCIES := openssl jansson libconfuse
-OPTIMIZE := $(if $(SANITIZE),-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,-O2)
 comma := ,
+OPTIMIZE := $(if $(SANITIZE),-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,-O2)
 WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes \
 	-Wvla -Wformat=2 -Wundef -Werror
 
