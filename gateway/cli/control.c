@@ -9,6 +9,11 @@
 #include "gateway/cli/admin_query.h"
 #include "gateway/cli/cli.h"
 
+/*
+ * Commands to a gateway that runs elsewhere: found by its pid file, spoken to by signals, and, for its
+ * readiness, through the admin listener.
+ */
+
 /* What a master may take beyond drain_timeout to end. */
 #define STOP_GRACE_MS	10000
 
@@ -179,31 +184,39 @@ print_status(const struct cli *cli, const struct master *m, enum admin_answer an
 	}
 }
 
+/* Whom a status is about: the pid file decides where there is one, else the admin listener. */
+static int
+tell_status(const struct cli *cli, const struct config *config)
+{
+	bool has_admin = config->admin != NULL && admin_reachable(config->admin);
+	bool has_file = config->pid_file[0] != '\0';
+	enum admin_answer answer = ADMIN_NONE;
+	struct master m = { .fd = -1 };
+
+	if (!has_file && !has_admin) {
+		fprintf(stderr, "%s sets neither pid_file nor admin (with a port), so the running "
+		    "gateway can't be found\n", config->path);
+		return CLI_FAILED;
+	}
+	if (has_file)
+		find_master(config, &m);
+	if (has_admin && (!has_file || m.fd >= 0))
+		answer = admin_query(config->admin);
+	print_status(cli, &m, answer);
+	if (m.fd >= 0)
+		close(m.fd);
+	return answer == ADMIN_READY || (answer == ADMIN_NONE && m.fd >= 0) ? CLI_DONE : CLI_FAILED;
+}
+
 int
 cli_status(const struct cli *cli)
 {
 	struct config *config = cli_load(cli, false);
-	struct master m = { .fd = -1 };
+	int status;
 
 	if (config == NULL)
 		return CLI_FAILED;
-	bool has_admin = config->admin != NULL && admin_reachable(config->admin);
-	if (config->pid_file[0] == '\0' && !has_admin) {
-		fprintf(stderr,
-		    "%s sets neither pid_file nor admin (with a port), so the running gateway "
-		    "can't be found\n",
-		    config->path);
-		config_free(&config);
-		return CLI_FAILED;
-	}
-	find_master(config, &m);
-	enum admin_answer answer = has_admin ? admin_query(config->admin) : ADMIN_NONE;
-	print_status(cli, &m, answer);
-	int status = m.fd >= 0 || answer == ADMIN_READY ? CLI_DONE : CLI_FAILED;
-	if (answer == ADMIN_NOT_READY || answer == ADMIN_SILENT)
-		status = CLI_FAILED;
-	if (m.fd >= 0)
-		close(m.fd);
+	status = tell_status(cli, config);
 	config_free(&config);
 	return status;
 }

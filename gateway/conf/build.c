@@ -11,6 +11,12 @@
 #include "gateway/base/must.h"
 #include "gateway/conf/directive.h"
 
+/*
+ * For each row of the table: find the texts (the file's, else the default's), check how many there
+ * are, check each, store them in the field the row names by offset and width. A field that failed
+ * keeps zero, or "" where a string belongs, so what comes after needs no care.
+ */
+
 void *
 build_array(struct build *b, size_t n, size_t each)
 {

@@ -4,6 +4,11 @@
 #include "gateway/conf/build.h"
 #include "gateway/conf/fingerprint.h"
 
+/*
+ * An issuer is where configurations are most often weak without looking so. What leaves nothing to
+ * trust is an error (no audience, an algorithm there is not); what may be meant so is a warning.
+ */
+
 /* Above this, a clock is not wrong but set wrong. */
 #define LEEWAY_WARN_S	60
 

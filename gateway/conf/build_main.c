@@ -8,6 +8,11 @@
 #include "gateway/conf/address.h"
 #include "gateway/conf/build.h"
 
+/*
+ * What is outside of sections, and those sections that stand alone: addresses, networks, logs, the
+ * user, limits of clients, sizes of shared memory.
+ */
+
 static const char address_accepts[] = "accepted: \"127.0.0.1:8080\", \"[::1]:8080\", \"*:8080\"";
 
 static void
@@ -153,7 +158,7 @@ build_client(struct build *b, const struct section *root)
 	if (client->max_target <= client->max_head)
 		return;
 	if (section_has(&s, "max_target"))
-		build_error(b, &s, "max_target", "it is larger than max_head, of which it is a part");
+		build_error(b, &s, "max_target", "it is larger than max_head, which holds it");
 	client->max_target = client->max_head;
 }
 
