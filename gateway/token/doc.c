@@ -126,34 +126,44 @@ read_escape(struct reader *r, char **out)
 	return true;
 }
 
+/* Passes over characters that stand for themselves; false at one that may not be in a string. */
+static bool
+pass_plain(struct reader *r)
+{
+	while (r->at < r->end && *r->at != '"' && *r->at != '\\') {
+		unsigned char c = (unsigned char)*r->at;
+		size_t n = 1;
+		if (c < 0x20)
+			return false;
+		if (c >= 0x80)
+			n = utf8_length(span_make(r->at, (size_t)(r->end - r->at)));
+		if (n == 0)
+			return false;
+		r->at += n;
+	}
+	return true;
+}
+
 /* Reads a string behind its first quote; unescaped, it is never longer than it was. */
 static bool
 read_string(struct reader *r, struct span *string)
 {
 	char *start = r->at, *out = r->at;
 
-	while (r->at < r->end) {
-		unsigned char c = (unsigned char)*r->at;
-		size_t n = 1;
-		if (c == '"') {
-			*string = span_make(start, (size_t)(out - start));
-			r->at++;
-			return true;
-		}
-		if (c == '\\') {
-			r->at++;
-			if (!read_escape(r, &out))
-				return false;
-			continue;
-		}
-		if (c >= 0x80)
-			n = utf8_length(span_make(r->at, (size_t)(r->end - r->at)));
-		if (c < 0x20 || n == 0)
+	for (;;) {
+		char *run = r->at;
+		if (!pass_plain(r))
 			return false;
-		while (n-- > 0)
-			*out++ = *r->at++;
+		if (out != run)
+			memmove(out, run, (size_t)(r->at - run));
+		out += r->at - run;
+		if (take(r, '"'))
+			break;
+		if (!take(r, '\\') || !read_escape(r, &out))
+			return false;
 	}
-	return false;
+	*string = span_make(start, (size_t)(out - start));
+	return true;
 }
 
 static bool

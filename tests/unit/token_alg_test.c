@@ -170,6 +170,60 @@ START_TEST(rsa_paddings_and_digests_are_not_mixed)
 }
 END_TEST
 
+/* SHA-256's DigestInfo before the digest, and the same without the NULL parameter. */
+static const char info[] =
+    "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+static const char bare[] =
+    "\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20";
+
+/* Signs a block "00 type ff... 00 payload garbage" as it is, whatever RSASSA-PKCS1-v1_5 says. */
+static struct span
+sign_block(uint8_t type, size_t pad, struct span payload, size_t garbage)
+{
+	uint8_t block[256] = { 0, type };
+	uint8_t *out = keep(malloc(256)), *at = block + 2;
+	size_t n = 256;
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(signers[ALG_ID_RS256].pkey, NULL);
+
+	ck_assert_uint_le(2 + pad + 1 + payload.n + garbage, 256);
+	memset(at, 0xff, pad);
+	memcpy(at + pad + 1, payload.p, payload.n);
+	ck_assert_int_eq(EVP_PKEY_sign_init(context), 1);
+	ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING), 1);
+	ck_assert_int_eq(EVP_PKEY_sign(context, out, &n, block, 256), 1);
+	EVP_PKEY_CTX_free(context);
+	return span_make(out, n);
+}
+
+START_TEST(rsa_padding_is_exact)
+{
+	struct jwks *set = set_of(jwk_of(&signers[ALG_ID_RS256], ""));
+	char right[sizeof(info) - 1 + 32], null_left_out[sizeof(bare) - 1 + 32], digest[32];
+
+	ck_assert(alg_sha256(tools, SPAN("a.b"), (uint8_t *)digest));
+	memcpy(right, info, sizeof(info) - 1);
+	memcpy(right + sizeof(info) - 1, digest, 32);
+	memcpy(null_left_out, bare, sizeof(bare) - 1);
+	memcpy(null_left_out + sizeof(bare) - 1, digest, 32);
+	struct span good = span_make(right, sizeof(right));
+	size_t pad = 256 - 3 - good.n;
+	const struct span mutants[] = {
+		sign_block(1, pad - 10, good, 10), sign_block(1, 8, good, pad - 8),
+		sign_block(2, pad, good, 0), sign_block(0, pad, good, 0),
+		sign_block(1, pad, span_make(right, good.n - 1), 0),
+		sign_block(1, 256 - 3 - sizeof(null_left_out),
+		    span_make(null_left_out, sizeof(null_left_out)), 0),
+		sign_block(1, 256 - 3 - 32, span_make(digest, 32), 0),
+	};
+
+	ck_assert_int_eq(verify(ALG_ID_RS256, set, SPAN("a.b"), sign_block(1, pad, good, 0)),
+	    ALG_GOOD);
+	for (size_t i = 0; i < sizeof(mutants) / sizeof(mutants[0]); i++)
+		ck_assert_int_eq(verify(ALG_ID_RS256, set, SPAN("a.b"), mutants[i]), ALG_BAD);
+	jwks_free(&set);
+}
+END_TEST
+
 /* Adds Ed25519's group order to S: another spelling of the same signature, if S is not checked. */
 START_TEST(ed25519_refuses_s_above_the_order)
 {
@@ -282,6 +336,7 @@ main(void)
 	tcase_add_test(tc, ecdsa_in_der_is_bad);
 	tcase_add_test(tc, pss_salt_is_as_long_as_the_digest);
 	tcase_add_test(tc, rsa_paddings_and_digests_are_not_mixed);
+	tcase_add_test(tc, rsa_padding_is_exact);
 	tcase_add_test(tc, ed25519_refuses_s_above_the_order);
 	tcase_add_test(tc, ed25519_refuses_points_of_small_order);
 	tcase_add_loop_test(tc, the_vectors_of_the_rfcs_verify, 0,
