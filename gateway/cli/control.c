@@ -10,8 +10,8 @@
 #include "gateway/cli/cli.h"
 
 /*
- * Commands to a gateway that runs elsewhere: found by its pid file, spoken to by signals, and, for its
- * readiness, through the admin listener.
+ * Commands to a gateway that runs elsewhere: found by its pid file, spoken to by signals, and,
+ * for its readiness, through the admin listener.
  */
 
 /* What a master may take beyond drain_timeout to end. */

@@ -7,9 +7,9 @@
 #include <string.h>
 
 /*
- * A URL is cut into scheme, authority and path here and by hand: what is left over, or out of place,
- * is a refusal. Hosts then are digits (inet_pton(3), which knows one spelling each) or names of the
- * letters that names have; only address_resolve() ever asks a name server.
+ * A URL is cut into scheme, authority and path here and by hand: what is left over, or out of
+ * place, is a refusal. Hosts then are digits (inet_pton(3), which knows one spelling each) or
+ * names of the letters that names have; only address_resolve() ever asks a name server.
  */
 
 #define HOST_SIZE	256

@@ -4,9 +4,10 @@
 #include "gateway/conf/build.h"
 
 /*
- * A route names others: its upstream and issuers must be there, and an error lists those that are. Its
- * hosts and paths are held to the normal form that requests are brought to (gateway/http/target.h),
- * because a path in another form would never match, and the rule it carries would never hold.
+ * A route names others: its upstream and issuers must be there, and an error lists those that
+ * are. Its hosts and paths are held to the normal form that requests are brought to
+ * (gateway/http/target.h), because a path in another form would never match, and the rule it
+ * carries would never hold.
  */
 
 /* ---- names of other sections ---- */

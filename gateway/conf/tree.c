@@ -8,9 +8,9 @@
 #include "gateway/conf/directive.h"
 
 /*
- * To libConfuse every directive is a string or a list of strings without a default: types, bounds and
- * defaults are the table's business. What it leaves out is filled in here: the line of each
- * directive, noted when its value comes by, and a directive that is given twice.
+ * To libConfuse every directive is a string or a list of strings without a default: types,
+ * bounds and defaults are the table's business. What it leaves out is filled in here: the line
+ * of each directive, noted when its value comes by, and a directive that is given twice.
  */
 
 /* libConfuse hands its callbacks no argument of ours, and its lexer is global anyway. */
