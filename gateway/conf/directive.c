@@ -6,8 +6,8 @@
 #include "gateway/conf/value.h"
 
 /*
- * directive.def is read three times: for the sections, for the directives, for what is not there yet.
- * Everything else looks rows up; there are few enough of them for a plain walk.
+ * directive.def is read three times: for the sections, for the directives, and for what is not
+ * there yet. Everything else looks rows up; there are few enough of them for a plain walk.
  */
 #define REQUIRED	NULL
 #define HOURS(n)	((uint64_t)(n) * 3600 * 1000)
