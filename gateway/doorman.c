@@ -1,10 +1,12 @@
 /*
- * Accepting is one task over all doors. It runs when a door has connections, and when a pause is over: the
- * short one of stepping back, or the long one for want of room. During a pause no door is watched.
+ * Accepting is one task over all doors. It runs when a door has connections, and when a pause is
+ * over: the short one of stepping back, or the long one for want of room. During a pause no door
+ * is watched.
  *
- * Descriptors: a connection may need one for its client and one for its upstream server, so the limit
- * is half of what the kernel grants beyond what the process itself uses. One descriptor is kept in
- * reserve, to be given up for a moment when there are none left and somebody must be told so.
+ * Descriptors: a connection may need one for its client and one for its upstream server, so the
+ * limit is half of what the kernel grants beyond what the process itself uses. One descriptor is
+ * kept in reserve, to be given up for a moment when there are none left and somebody must be told
+ * so.
  */
 #include "gateway/doorman.h"
 
@@ -65,7 +67,7 @@ struct doorman {
 	size_t			 n_doors;
 	size_t			 limit;		/* of open clients */
 	int			 reserve;	/* -1: used up */
-	int			 timer;		/* of a pause; the loop's own timers are too coarse */
+	int			 timer;		/* of a pause; the loop's own are too coarse */
 	struct watch		 timer_watch;
 	uint64_t		 warned_ms;	/* when the log was told of a crowd */
 };
@@ -237,7 +239,9 @@ watch_doors(struct doorman *d)
 	return true;
 }
 
-/* Goes round the doors that have connections, after a pause round all; the worst of what they say. */
+/*
+ * Goes round the doors that have connections, after a pause round all; the worst of what they say.
+ */
 static enum doorman_state
 go_round(struct doorman *d)
 {

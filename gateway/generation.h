@@ -1,9 +1,9 @@
 /*
  * A generation: one configuration with the sockets and the children that serve it.
  *
- * A reload makes a new generation beside the one that serves. It takes over when all its workers are ready, and
- * then the old one drains; if they never get ready it is stopped, and nothing has changed. So at any time one
- * generation serves, at most one starts, and a few older ones drain.
+ * A reload makes a new generation beside the one that serves. It takes over when all its workers
+ * are ready, and then the old one drains; if they never get ready it is stopped, and nothing has
+ * changed. So at any time one generation serves, at most one starts, and a few older ones drain.
  */
 #ifndef GATEWAY_GENERATION_H
 #define GATEWAY_GENERATION_H
@@ -38,13 +38,16 @@ struct generation {
 	struct listeners	 listeners;	/* owned */
 	uint64_t		 began_ms;	/* its state */
 	struct seat		 keeper;
-	bool			 keeper_last;	/* when ending: keeps it until the workers are gone */
+	bool			 keeper_last;	/* when ending: until the workers are gone */
 	size_t			 n_workers;
 	struct seat		*workers;
 	struct generation	*next;		/* the one before it */
 };
 
-/* A starting generation, without children yet; owns the configuration and the listeners. NULL without memory. */
+/*
+ * A starting generation, without children yet; owns the configuration and the listeners. NULL
+ * without memory.
+ */
 struct generation *generation_new(uint64_t number, struct config *config,
     struct listeners *listeners, enum generation_keeper keeper, uint64_t now_ms);
 /* Frees it; the pointer becomes NULL. Its children must be gone. */
@@ -63,13 +66,15 @@ bool generation_reaped(struct generation *g, struct shared *shared, pid_t pid, i
 
 /* True when all workers accept. */
 bool generation_ready(const struct generation *g, const struct shared *shared);
-/* True when a starting generation will come to nothing: workers that die at once, again and again. */
+/*
+ * True when a starting generation will come to nothing: workers that die at once, again and again.
+ */
 bool generation_hopeless(const struct generation *g, uint64_t now_ms);
 /* It serves from now on. */
 void generation_serve(struct generation *g, uint64_t now_ms);
 /*
- * Lets its children finish what they hold, for at most the drain_timeout of its configuration, and closes its
- * listeners here. The keeper ends at once, to make room for the next, or last of all.
+ * Lets its children finish what they hold, for at most the drain_timeout of its configuration, and
+ * closes its listeners here. The keeper ends at once, to make room for the next, or last of all.
  */
 void generation_drain(struct generation *g, bool keeper_last, uint64_t now_ms);
 /* Stops its children at once. */

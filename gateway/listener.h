@@ -1,10 +1,10 @@
 /*
  * Listening sockets. The master opens them, every worker accepts from the same ones.
  *
- * A set of listeners belongs to one generation of the configuration. An address that an older set, or the
- * binary that is being replaced, already listens on is never opened anew: the new set takes a
- * duplicate of the same socket, so no connection waiting in its queue is lost. Sockets are non-blocking,
- * close-on-exec, with TCP_NODELAY set, which accepted connections inherit.
+ * A set of listeners belongs to one generation of the configuration. An address that an older set,
+ * or the binary that is being replaced, already listens on is never opened anew: the new set takes
+ * a duplicate of the same socket, so no connection waiting in its queue is lost. Sockets are
+ * non-blocking, close-on-exec, with TCP_NODELAY set, which accepted connections inherit.
  */
 #ifndef GATEWAY_LISTENER_H
 #define GATEWAY_LISTENER_H
@@ -20,7 +20,7 @@ struct listener {
 	int			 fd;			/* -1: closed */
 	bool			 admin;			/* the keeper's, not the workers' */
 	char			 name[LISTENER_NAME_SIZE];	/* as the conf writes it */
-	struct sockaddr_storage	 address;		/* as the kernel has it, the port chosen by it included */
+	struct sockaddr_storage	 address;		/* with the port the kernel chose */
 	socklen_t		 address_len;
 };
 
@@ -30,8 +30,9 @@ struct listeners {
 };
 
 /*
- * Opens all that the conf listens on; what `old` has is duplicated from there. False with a sentence in
- * `error` ("cannot listen on 127.0.0.1:8080: address already in use"); then nothing stays open.
+ * Opens all that the conf listens on; what `old` has is duplicated from there. False with a
+ * sentence in `error` ("cannot listen on 127.0.0.1:8080: address already in use"); then nothing
+ * stays open.
  */
 bool listeners_open(struct listeners *set, const struct config *conf, const struct listeners *old,
     char *error, size_t error_size);

@@ -1,12 +1,14 @@
 /*
- * After every event the master compares what is with what should be (advance()), so no event needs to be
- * handled in the state it finds: a HUP that comes during a reload, an upgrade asked for while a worker is
- * being replaced, or a child that dies while it drains, only change what the next comparison sees.
+ * After every event the master compares what is with what should be (advance()), so no event needs
+ * to be handled in the state it finds: a HUP that comes during a reload, an upgrade asked for
+ * while a worker is being replaced, or a child that dies while it drains, only change what the
+ * next comparison sees.
  *
- * A reload: read the conf, open its sockets, start its workers beside the serving ones; when all are ready, let
- * the new generation take over: tell the old one to drain, start the new keeper (which waits until the
- * old keeper is gone). At most OLDER_MAX generations may be ending before another reload begins, so a
- * storm of HUPs becomes as many reloads as there is time for, the last of them with the latest conf.
+ * A reload: read the conf, open its sockets, start its workers beside the serving ones; when all
+ * are ready, let the new generation take over: tell the old one to drain, start the new keeper
+ * (which waits until the old keeper is gone). At most OLDER_MAX generations may be ending before
+ * another reload begins, so a storm of HUPs becomes as many reloads as there is time for, the last
+ * of them with the latest conf.
  */
 #include "gateway/master.h"
 
@@ -112,7 +114,8 @@ static bool
 begin_generation(struct master *m, struct config *conf, struct listeners *listeners,
     enum generation_keeper keeper)
 {
-	struct generation *g = generation_new(m->last_number + 1, conf, listeners, keeper, clock_ms());
+	struct generation *g = generation_new(m->last_number + 1, conf, listeners, keeper,
+	    clock_ms());
 
 	if (g == NULL)
 		return false;
@@ -250,7 +253,7 @@ announce(struct master *m, uint64_t now_ms)
 		return;
 	m->announced = true;
 	if (!keeper)
-		log_warn("the keeper is not ready yet: keys and the admin listener will come later");
+		log_warn("the keeper is not ready yet: keys and the admin listener come later");
 	log_notice("ready, %zu worker%s", g->n_workers, g->n_workers == 1 ? "" : "s");
 }
 
@@ -291,7 +294,8 @@ advance(struct master *m, uint64_t now_ms)
 	if (m->state != MASTER_RUNNING || m->newest->state == GENERATION_STARTING)
 		return;
 	if (m->heir != 0 && now_ms >= m->heir_due_ms) {
-		log_error("the new binary's master %d does not take over: killing it", (int)m->heir);
+		log_error("the new binary's master %d does not take over: killing it",
+		    (int)m->heir);
 		kill(m->heir, SIGKILL);
 		m->heir_due_ms = UINT64_MAX;
 	}
@@ -308,8 +312,8 @@ lose_heir(struct master *m, int status)
 	if (m->state != MASTER_RUNNING)
 		return;
 	if (WIFSIGNALED(status))
-		log_error("upgrade failed: the new binary was ended by signal %d; going on as before",
-		    WTERMSIG(status));
+		log_error("upgrade failed: the new binary was ended by signal %d; going on as "
+		    "before", WTERMSIG(status));
 	else
 		log_error("upgrade failed: the new binary ended with exit status %d; going on as "
 		    "before", WEXITSTATUS(status));
@@ -430,7 +434,10 @@ run(struct master *m)
 	}
 }
 
-/* From here on signals wait until we hear them; children inherit the mask, so none gets lost in a fork. */
+/*
+ * From here on signals wait until we hear them; children inherit the mask, so none gets lost in a
+ * fork.
+ */
 static bool
 open_ears(struct master *m)
 {

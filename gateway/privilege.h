@@ -23,14 +23,18 @@ struct privilege {
 };
 
 /*
- * Finds out whom children shall become. False with a sentence in `error` if the conf names a user that
- * does not exist. A default user that does not exist is replaced by "nobody"; *instead is then true.
+ * Finds out whom children shall become. False with a sentence in `error` if the conf names a user
+ * that does not exist. A default user that does not exist is replaced by "nobody"; *instead is
+ * then true.
  */
 bool privilege_resolve(struct privilege *p, const struct config *conf, bool *instead, char *error,
     size_t error_size);
 /* Drops for good. False, logged, if the kernel refuses: then the process must end. */
 bool privilege_drop(const struct privilege *p);
-/* What every process of the gateway needs, the master too: no core dumps, not to be traced by others. */
+/*
+ * What every process of the gateway needs, the master too: no core dumps, not to be traced by
+ * others.
+ */
 void privilege_harden(void);
 /*
  * Sees to it that children can write a log file: creates it, and gives it to their user if it is a

@@ -35,8 +35,8 @@ own_slot(const struct process *p)
 }
 
 /*
- * The master has blocked all its signals before the fork, so an order that comes before this still waits.
- * What a terminal sends to everybody (INT, HUP) is the master's business.
+ * The master has blocked all its signals before the fork, so an order that comes before this still
+ * waits. What a terminal sends to everybody (INT, HUP) is the master's business.
  */
 static bool
 hear_orders(struct process *p)

@@ -1,10 +1,11 @@
 /*
  * What a worker or the keeper is: a child of the master with its part of the work.
  *
- * process_begin() makes one out of a fresh fork: signals, title, privileges, a bell, its own slab of
- * counters. From then on it hears orders of the master through a descriptor that it watches in its loop, and
- * shows a heartbeat in its slot of shared memory. A process whose heartbeat stands still for half
- * a minute is killed and replaced. When the master dies, the kernel sends the order to drain.
+ * process_begin() makes one out of a fresh fork: signals, title, privileges, a bell, its own slab
+ * of counters. From then on it hears orders of the master through a descriptor that it watches in
+ * its loop, and shows a heartbeat in its slot of shared memory. A process whose heartbeat stands
+ * still for half a minute is killed and replaced. When the master dies, the kernel sends the order
+ * to drain.
  *
  *	struct watch w;
  *	loop_watch_level(loop, &w, p->orders, false, &task);
@@ -49,13 +50,13 @@ enum process_order {
 };
 
 /*
- * Turns a fresh fork into a process of its role. False when privileges can't be dropped or the master is
- * gone already; the reason is in the log, and the process must end.
+ * Turns a fresh fork into a process of its role. False when privileges can't be dropped or the
+ * master is gone already; the reason is in the log, and the process must end.
  */
 bool process_begin(struct process *p, const struct privilege *privilege);
 /*
- * Waits until no other keeper works on this shared memory, and is the keeper from then on: an old one may
- * still be ending. False when told to end meanwhile.
+ * Waits until no other keeper works on this shared memory, and is the keeper from then on: an old
+ * one may still be ending. False when told to end meanwhile.
  */
 bool process_await_office(const struct process *p);
 /* The next order, ORDER_NONE when there is no more. */

@@ -1,9 +1,10 @@
 /*
  * A seat is a place for one child, filled again whenever its child dies.
  *
- * A child that dies within a second of its start is a bad sign: the seat then waits longer and longer (0,
- * 100 ms, 200 ms ... 5 s) before it is filled again. Children are only signalled between their fork and
- * their reaping, so a signal never meets a stranger who got the same process id.
+ * A child that dies within a second of its start is a bad sign: the seat then waits longer and
+ * longer (0, 100 ms, 200 ms ... 5 s) before it is filled again. Children are only signalled
+ * between their fork and their reaping, so a signal never meets a stranger who got the same
+ * process id.
  */
 #ifndef GATEWAY_SEAT_H
 #define GATEWAY_SEAT_H
@@ -47,7 +48,10 @@ struct seat_child {
  */
 bool seat_fill(struct seat *s, struct shared *shared, uint64_t generation, uint64_t now_ms,
     const struct seat_child *child);
-/* Takes note that the child ended with this wait status; the seat is due again, or closed if it was to leave. */
+/*
+ * Takes note that the child ended with this wait status; the seat is due again, or closed if it
+ * was to leave.
+ */
 void seat_reaped(struct seat *s, struct shared *shared, int status, uint64_t now_ms);
 /* Tells the child to drain, for at most so long; an empty seat is closed. */
 void seat_drain(struct seat *s, uint64_t now_ms, uint64_t limit_ms);

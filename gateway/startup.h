@@ -1,8 +1,10 @@
 /*
- * What the master does once, before it has children: everything that can fail while a person is watching.
+ * What the master does once, before it has children: everything that can fail while a person is
+ * watching.
  *
- * Errors of the configuration go to standard error as they are, "file:line: ..."; whatever else stops the
- * start is one sentence in the error log, and on standard error too if the log is a file.
+ * Errors of the configuration go to standard error as they are, "file:line: ..."; whatever else
+ * stops the start is one sentence in the error log, and on standard error too if the log is a
+ * file.
  */
 #ifndef GATEWAY_STARTUP_H
 #define GATEWAY_STARTUP_H
@@ -26,8 +28,9 @@ struct startup {
 };
 
 /*
- * Reads the conf, opens logs and sockets, and makes the shared memory, or takes sockets and memory over from
- * the binary we replace. Returns the configuration and fills in `listeners`; NULL after telling why not.
+ * Reads the conf, opens logs and sockets, and makes the shared memory, or takes sockets and memory
+ * over from the binary we replace. Returns the configuration and fills in `listeners`; NULL after
+ * telling why not.
  */
 struct config *startup_begin(struct startup *s, const char *conf_path, int argc, char **argv,
     struct listeners *listeners);

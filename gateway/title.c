@@ -1,5 +1,6 @@
 #include "gateway/title.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,38 +9,54 @@
 static struct {
 	char	*at;
 	size_t	 size;
+	char	*environment;	/* the strings that stood there */
 } the_room;
 
-/* End of the run of strings that begins at `end`, if the next of them stands right there. */
+/* End of the run of strings that begins at `end`, as far as each stands right behind the last. */
 static char *
-stretch(char *end, char **strings, int n)
+stretch(char *end, char **strings)
 {
-	for (int i = 0; i < n; i++)
-		if (strings[i] == end)
+	for (; *strings != NULL; strings++)
+		if (*strings == end)
 			end += strlen(end) + 1;
 	return end;
+}
+
+/* Gives the environment memory of its own. */
+static bool
+move_environment(void)
+{
+	size_t n = 0, size = 0;
+	char **pointers, *at;
+
+	for (; environ[n] != NULL; n++)
+		size += strlen(environ[n]) + 1;
+	pointers = calloc(n + 1, sizeof(*pointers));
+	at = malloc(size + 1);
+	if (pointers == NULL || at == NULL) {
+		free(pointers);
+		free(at);
+		return false;
+	}
+	the_room.environment = at;
+	for (size_t i = 0; i < n; i++) {
+		pointers[i] = at;
+		at = stpcpy(at, environ[i]) + 1;
+	}
+	environ = pointers;
+	return true;
 }
 
 void
 title_init(int argc, char **argv)
 {
-	int n = 0;
-	char *end, **copy;
+	char *end;
 
-	if (argc < 1)
+	if (argc < 1 || environ == NULL)
 		return;
-	while (environ != NULL && environ[n] != NULL)
-		n++;
-	copy = calloc((size_t)n + 1, sizeof(*copy));
-	if (copy == NULL)
+	end = stretch(stretch(argv[0], argv), environ);
+	if (!move_environment())
 		return;
-	for (int i = 0; i < n; i++) {
-		copy[i] = strdup(environ[i]);
-		if (copy[i] == NULL)
-			return;		/* the little that was copied stays, once in a process's life */
-	}
-	end = stretch(stretch(argv[0], argv, argc), environ, n);
-	environ = copy;
 	the_room.at = argv[0];
 	the_room.size = (size_t)(end - argv[0]);
 }

@@ -1,7 +1,7 @@
 /*
- * The variable is a list of words: "master=PID shared=FD listen=FD@NAME admin=FD@NAME ...". Words that
- * a later version adds are an error to an earlier one: a downgrade that would lose something fails
- * before it harms.
+ * The variable is a list of words: "master=PID shared=FD listen=FD@NAME admin=FD@NAME ...". Words
+ * that a later version adds are an error to an earlier one: a downgrade that would lose something
+ * fails before it harms.
  */
 #include "gateway/upgrade.h"
 

@@ -1,10 +1,10 @@
 /*
  * Binary upgrade: another binary takes over the sockets and the shared memory while we go on.
  *
- * The old master forks and executes the file it was started from, with its descriptors open and named
- * in an environment variable. The new master reads the conf, starts its own workers, and when they serve
- * it tells the old one to drain. As the new master is a child of the old one until that ends, its
- * failure is seen at once.
+ * The old master forks and executes the file it was started from, with its descriptors open and
+ * named in an environment variable. The new master reads the conf, starts its own workers, and
+ * when they serve it tells the old one to drain. As the new master is a child of the old one until
+ * that ends, its failure is seen at once.
  */
 #ifndef GATEWAY_UPGRADE_H
 #define GATEWAY_UPGRADE_H
@@ -22,13 +22,13 @@ struct upgrade {
 };
 
 /*
- * Takes what an old master left, and the variable out of the environment. False with a sentence in `error`
- * if there is something but not what we understand.
+ * Takes what an old master left, and the variable out of the environment. False with a sentence in
+ * `error` if there is something but not what we understand.
  */
 bool upgrade_take(struct upgrade *u, char *error, size_t error_size);
 /*
- * Starts the file argv[0] came from with these arguments, and leaves it `u` (whose old_master is set
- * here). Returns its process id, -1 with errno set if there can't be another process.
+ * Starts the file argv[0] came from with these arguments, and leaves it `u` (whose old_master is
+ * set here). Returns its process id, -1 with errno set if there can't be another process.
  */
 pid_t upgrade_start(struct upgrade *u, char **argv);
 

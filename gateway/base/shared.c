@@ -186,7 +186,8 @@ take_slot(struct shared_slot *slot, pid_t master)
 {
 	int32_t pid = atomic_load(&slot->pid);
 
-	return (pid == 0 || is_dead(pid)) && atomic_compare_exchange_strong(&slot->pid, &pid, master);
+	return (pid == 0 || is_dead(pid)) &&
+	    atomic_compare_exchange_strong(&slot->pid, &pid, master);
 }
 
 int
