@@ -46,7 +46,7 @@ function bodyEnd(answer, buffer, start, method) {
 }
 
 /** The complete answers in a buffer, in order. `methods` tells which belong to HEAD. */
-export function answersIn(buffer, closed, methods = []) {
+function answersIn(buffer, closed, methods = []) {
   const answers = [];
   let at = 0;
   let finals = 0;
@@ -79,13 +79,18 @@ export function answersIn(buffer, closed, methods = []) {
 
 class RawClient {
   #parts = [];
+  #rest = Buffer.alloc(0);
 
   constructor(socket) {
     this.socket = socket;
     this.closed = false;
     this.ended = false;
     this.reset = false;
-    socket.on('data', (part) => this.#parts.push(part));
+    this.all = [];
+    socket.on('data', (part) => {
+      this.#parts.push(part);
+      this.#rest = Buffer.concat([this.#rest, part]);
+    });
     socket.on('end', () => {
       this.ended = true;
     });
@@ -100,6 +105,19 @@ class RawClient {
   get bytes() {
     this.#parts = [Buffer.concat(this.#parts)];
     return this.#parts[0];
+  }
+
+  get finals() {
+    return this.all.filter((answer) => answer.status >= 200);
+  }
+
+  /** Takes what has come apart: answers to `all`, and the bytes of an unfinished one stay. */
+  parse(methods = []) {
+    const over = this.ended || this.closed;
+    const { answers, rest } = answersIn(this.#rest, over, methods.slice(this.finals.length));
+    this.all.push(...answers);
+    this.#rest = rest;
+    return { answers: this.finals, rest };
   }
 
   write(text) {
@@ -117,15 +135,12 @@ class RawClient {
 
   /** Waits until `count` final answers are complete or the connection is over. */
   async answers(count, methods) {
-    const complete = () =>
-      answersIn(this.bytes, this.ended || this.closed, methods).answers.filter(
-        (answer) => answer.status >= 200,
-      );
+    const enough = () => this.parse(methods).answers.length >= count;
     await this.#event(
-      () => this.ended || this.closed || complete().length >= count,
-      `${count} answers; so far: ${JSON.stringify(this.bytes.toString('latin1').slice(0, 400))}`,
+      () => enough() || this.ended || this.closed,
+      `${count} answers`,
     );
-    return complete();
+    return this.parse(methods).answers;
   }
 
   /** Waits for the gateway to close the connection. */
@@ -136,6 +151,10 @@ class RawClient {
   /** Waits until the bytes so far match. */
   seen(pattern) {
     return this.#event(() => pattern.test(this.bytes.toString('latin1')), `${pattern}`);
+  }
+
+  #soFar() {
+    return JSON.stringify(this.bytes.toString('latin1').slice(0, 400));
   }
 
   #event(isTrue, what) {
@@ -152,7 +171,7 @@ class RawClient {
         if (isTrue()) settle(resolve);
       };
       const timer = setTimeout(
-        () => settle(reject, new Error(`waited in vain for ${what}`)),
+        () => settle(reject, new Error(`waited in vain for ${what}; so far: ${this.#soFar()}`)),
         DEADLINE_MS,
       );
       names.forEach((name) => socket.on(name, check));
@@ -192,10 +211,10 @@ export async function rawRequest(
     else client.write(bytes);
     if (close) await client.over();
     else await client.answers(count, methods);
-    const { answers, rest } = answersIn(client.bytes, client.ended || client.closed, methods);
+    const { answers, rest } = client.parse(methods);
     return {
-      answers: answers.filter((answer) => answer.status >= 200),
-      interim: answers.filter((answer) => answer.status < 200),
+      answers,
+      interim: client.all.filter((answer) => answer.status < 200),
       closed: client.ended || client.closed,
       text: client.bytes.toString('latin1'),
       rest,
@@ -245,6 +264,8 @@ export async function rawBackend(script, { end = false } = {}) {
     get connected() {
       return connected;
     },
+    /** Closes every connection there is. */
+    drop: () => sockets.forEach((socket) => socket.destroy()),
     get open() {
       return sockets.size;
     },

@@ -39,6 +39,7 @@ test('/healthz and /readyz are 200 on a gateway that serves', async () => {
 });
 
 test('/metrics is Prometheus text, each metric with its help and type', async () => {
+  await get(`${gw.url}/orders`, { token });
   const answer = await get(`${gw.adminUrl}/metrics`);
   assert.equal(answer.status, 200);
   assert.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/);

@@ -138,7 +138,8 @@ for (const [name, bytes] of Object.entries(CUT)) {
     answering(bytes, true);
     const client = await connect(gw.port);
     client.write(ask('/orders'));
-    await client.over();
+    const [answer] = await client.answers(1);
+    if (answer?.status !== 502) await client.over();
     const text = client.bytes.toString('latin1');
     client.destroy();
     if (/^HTTP\/1\.1 502 /.test(text)) return;
@@ -205,13 +206,7 @@ test('what the backend says of identity, hops and request ids is not passed on',
 
 test('a kept connection that the backend closes meanwhile is not a failed request', async () => {
   await servesAgain();
-  const sockets = [];
-  current = (socket) => {
-    sockets.push(socket);
-    socket.write(OK);
-  };
-  assert.equal((await get(`${gw.url}/orders`, { token })).status, 200);
-  sockets.forEach((socket) => socket.destroy());
+  server.drop();
   await until(() => server.open === 0, 'the connections to be gone');
   assert.equal((await get(`${gw.url}/orders`, { token })).status, 200);
 });
