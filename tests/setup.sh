@@ -60,9 +60,19 @@ need_test()
 
 need_bench()
 {
-	need_test
-	need nginx-light command -v nginx
+	need_build
+	need nodejs command -v node
+	need nginx-light test -x /usr/sbin/nginx
 	need wrk command -v wrk
+}
+
+# a web server that is installed to be measured must not open port 80 of this machine by itself
+keep_services_stopped()
+{
+	local policy=/usr/sbin/policy-rc.d
+	[ -e "$policy" ] && return
+	printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+	trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 }
 
 case ${1:-} in
@@ -79,6 +89,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq || echo "the package lists could not be brought up to date; trying with what is there" >&2
 missing=("${missing[@]/#llhttp/$(llhttp_package)}")
 echo "Installing ${missing[*]}"
+[ "$1" = bench ] && keep_services_stopped
 log=$(mktemp)
 if ! apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1; then
 	tail -n 20 "$log" >&2

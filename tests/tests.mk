@@ -11,3 +11,15 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(LIBRARY)
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LDLIBS)
 
 -include $(UNIT_PROGRAMS:%=%.d)
+
+# Gatehouse beside nginx: CASE=, PEERS=, ROUNDS=, SECONDS=, CONNECTIONS= and THREADS= choose; see
+# tests/bench/README.md. bench-smoke only proves that it runs and that every answer was right.
+BENCH_OPTIONS = $(if $(CASE),--case $(CASE)) $(if $(PEERS),--peers $(PEERS)) \
+	$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(THREADS),--threads $(THREADS))
+
+bench bench-smoke:
+	@tests/setup.sh bench
+	@$(MAKE) --no-print-directory all
+	@GATEHOUSE_BIN=$(or $(GATEHOUSE_BIN),$(BUILD)/gatehouse) \
+		node tests/bench/bench.mjs $(BENCH_OPTIONS) $(if $(filter bench-smoke,$@),--smoke)
