@@ -355,14 +355,15 @@ hear_end(struct master *m, const struct signalfd_siginfo *signal)
 {
 	int number = (int)signal->ssi_signo;
 	bool running = m->state == MASTER_RUNNING;
+	bool at_once = number == SIGINT || (number == SIGTERM && !running);
 
-	if (running)
-		log_notice("ending: signal %d from process %u", number, signal->ssi_pid);
+	log_notice("%s: SIG%s from process %u", at_once ? "stopping at once" : "draining",
+	    sigabbrev_np(number), signal->ssi_pid);
 	if (running && m->heir != 0 && (pid_t)signal->ssi_pid != m->heir) {
 		kill(m->heir, number);
 		m->heir = 0;
 	}
-	if (number == SIGINT || (number == SIGTERM && !running))
+	if (at_once)
 		finish_at_once(m);
 	else if (running)
 		finish(m);

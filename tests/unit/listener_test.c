@@ -146,7 +146,8 @@ START_TEST(an_upgrade_takes_what_was_left)
 
 	ck_assert(listeners_open(&set, &conf, NULL, error, sizeof(error)));
 	snprintf(variable, sizeof(variable),
-	    "master=42 shared=0 listen=%d@127.0.0.1:0 admin=%d@[::1]:0", set.items[0].fd, set.items[1].fd);
+	    "master=42 shared=0 listen=%d@127.0.0.1:0 admin=%d@[::1]:0", set.items[0].fd,
+	    set.items[1].fd);
 	setenv("GATEHOUSE_UPGRADE", variable, 1);
 	ck_assert_msg(upgrade_take(&left, error, sizeof(error)), "%s", error);
 	ck_assert_ptr_null(getenv("GATEHOUSE_UPGRADE"));
