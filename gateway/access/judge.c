@@ -11,6 +11,7 @@
 
 #define KEYS_PATIENCE_MS	2000
 #define KEYS_POLL_MS		20
+#define KEYS_FRESH_S		2	/* an attempt that ended so lately may be news */
 
 enum step_result
 recall_verdict(struct request *r)
@@ -26,48 +27,57 @@ recall_verdict(struct request *r)
 	return STEP_NEXT;
 }
 
-/*
- * Asks for fresh keys: true if an attempt is under way or allowed now. Before the first attempt
- * has ended, and while one is under way, there is nothing to ask.
- */
-static bool
+enum keys_hope {
+	KEYS_HOPELESS,		/* nothing will change */
+	KEYS_LOOK_AGAIN,	/* an attempt has ended just now: perhaps after we looked */
+	KEYS_COMING,
+};
+
+/* The token's key is not there: asks for fresh ones, if nobody has done so lately. */
+static enum keys_hope
 ask_for_keys(struct request *r, const struct config_issuer *issuer, const struct keys_slot *slot,
     const struct keys_info *info)
 {
 	int64_t since_s = loop_wall_s(r->gate->loop) - (int64_t)info->tried_at_s;
 
-	if (info->status == KEYS_NEVER || info->attempts & 1)
-		return true;
-	if (since_s >= 0 && since_s < (int64_t)issuer->jwks_cooldown_s)
-		return false;
-	keys_want(slot);
-	shared_ring_all(r->gate->shared, SHARED_KEEPER);
-	return true;
+	if (info->status != KEYS_NEVER && !(info->attempts & 1)) {
+		if (since_s >= 0 && since_s < (int64_t)issuer->jwks_cooldown_s)
+			return since_s < KEYS_FRESH_S ? KEYS_LOOK_AGAIN : KEYS_HOPELESS;
+		keys_want(slot);
+		shared_ring_all(r->gate->shared, SHARED_KEEPER);
+	}
+	r->keys_deadline_ms = loop_now_ms(r->gate->loop) + KEYS_PATIENCE_MS;
+	r->keys_attempts = info->attempts;
+	return KEYS_COMING;
 }
 
-/* True while fresh keys may yet come for this token. */
-static bool
-keys_may_come(struct request *r)
+/* What to expect for a token whose key is not there. */
+static enum keys_hope
+hope_for_keys(struct request *r)
 {
 	const struct config_issuer *issuer = r->judgement.issuer;
-	uint64_t now_ms = loop_now_ms(r->gate->loop);
 	struct keys_slot slot;
 	struct keys_info info;
 
 	if (issuer == NULL || !keys_slot(r->gate->shared->keys, issuer->id, false, &slot) ||
 	    !keys_info(&slot, &info))
-		return false;
-	if (r->keys_deadline_ms == 0) {
-		if (!ask_for_keys(r, issuer, &slot, &info))
-			return false;
-		r->keys_deadline_ms = now_ms + KEYS_PATIENCE_MS;
-		r->keys_attempts = info.attempts;
-		return true;
-	}
+		return KEYS_HOPELESS;
+	if (r->keys_deadline_ms == 0)
+		return ask_for_keys(r, issuer, &slot, &info);
 	/* the attempt that was begun then, or after, has ended */
 	if (info.attempts != r->keys_attempts && !(info.attempts & 1))
-		return false;
-	return now_ms < r->keys_deadline_ms;
+		return KEYS_LOOK_AGAIN;
+	return loop_now_ms(r->gate->loop) < r->keys_deadline_ms ? KEYS_COMING : KEYS_LOOK_AGAIN;
+}
+
+/* Verifies; true if the token's key was not there. */
+static bool
+lacks_key(struct request *r)
+{
+	recall_verify(r->gate->recall, r->token, loop_wall_s(r->gate->loop), &r->arena,
+	    &r->judgement);
+	return r->judgement.verdict == VERDICT_UNKNOWN_KEY ||
+	    r->judgement.verdict == VERDICT_KEYS_UNAVAILABLE;
 }
 
 enum step_result
@@ -75,12 +85,17 @@ verify_token(struct request *r)
 {
 	if (r->token.n == 0 || r->judged)
 		return STEP_NEXT;
-	recall_verify(r->gate->recall, r->token, loop_wall_s(r->gate->loop), &r->arena,
-	    &r->judgement);
-	if ((r->judgement.verdict == VERDICT_UNKNOWN_KEY ||
-	    r->judgement.verdict == VERDICT_KEYS_UNAVAILABLE) && keys_may_come(r)) {
-		r->deadline_ms = loop_now_ms(r->gate->loop) + KEYS_POLL_MS;
-		return STEP_WAIT;
+	if (lacks_key(r)) {
+		switch (hope_for_keys(r)) {
+		case KEYS_COMING:
+			r->deadline_ms = loop_now_ms(r->gate->loop) + KEYS_POLL_MS;
+			return STEP_WAIT;
+		case KEYS_LOOK_AGAIN:
+			lacks_key(r);
+			break;
+		case KEYS_HOPELESS:
+			break;
+		}
 	}
 	r->judged = true;
 	return STEP_NEXT;

@@ -70,14 +70,25 @@ function tokens(key, kid) {
   };
 }
 
+// Started by root, the workers change to a user without rights, who must be able to reach the folder;
+// a clone in root's own home is closed to all others.
+function isOpen(folder) {
+  const dir = path.resolve(folder);
+  return (fs.statSync(dir).mode & 0o001) !== 0 && (dir === '/' || isOpen(path.dirname(dir)));
+}
+
+const stayRoot = (folder) =>
+  isOpen(folder) ? '' : '# this folder is closed to other users\nuser = ""\n';
+
 const conf = (
+  folder,
   port,
   apiPort,
   adminPort,
 ) => `# The demo's conf, written by make run. etc/gatehouse.conf explains every directive.
 workers = 2
 drain_timeout = 5
-listen "127.0.0.1:${port}" { }
+${stayRoot(folder)}listen "127.0.0.1:${port}" { }
 admin "127.0.0.1:${adminPort}" { }
 access_log = "access.log"
 error_log = "-"
@@ -113,5 +124,5 @@ const key = keyIn(folder);
 const jwk = publicJwk(key);
 const lines = Object.entries(tokens(key, jwk.kid)).map(([name, value]) => `${name}=${value}\n`);
 fs.writeFileSync(path.join(folder, 'jwks.json'), `${JSON.stringify({ keys: [jwk] }, null, 2)}\n`);
-fs.writeFileSync(path.join(folder, 'gatehouse.conf'), conf(port, apiPort, adminPort));
+fs.writeFileSync(path.join(folder, 'gatehouse.conf'), conf(folder, port, apiPort, adminPort));
 fs.writeFileSync(path.join(folder, 'tokens.sh'), lines.join(''));
