@@ -78,13 +78,28 @@ open_socket(const struct config_listen *where)
 	return -1;
 }
 
-static const struct listener *
-find(const struct listeners *set, const char *name, bool admin)
+static bool
+same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-	for (size_t i = 0; set != NULL && i < set->n; i++)
-		if (set->items[i].fd >= 0 && set->items[i].admin == admin &&
-		    strcmp(set->items[i].name, name) == 0)
-			return &set->items[i];
+	char one[LISTENER_ADDRESS_SIZE], other[LISTENER_ADDRESS_SIZE];
+
+	listener_address(a, one);
+	listener_address(b, other);
+	return strcmp(one, other) == 0;
+}
+
+/* By name, which finds a port that the kernel chose, or by address, however it is written now. */
+static const struct listener *
+find(const struct listeners *set, const char *name, const struct sockaddr_storage *address,
+    bool admin)
+{
+	for (size_t i = 0; set != NULL && i < set->n; i++) {
+		const struct listener *l = &set->items[i];
+
+		if (l->fd >= 0 && l->admin == admin &&
+		    (strcmp(l->name, name) == 0 || same_address(&l->address, address)))
+			return l;
+	}
 	return NULL;
 }
 
@@ -92,7 +107,7 @@ static bool
 open_one(struct listeners *set, const struct config_listen *where, bool admin,
     const struct listeners *old, char *error, size_t error_size)
 {
-	const struct listener *same = find(old, where->name, admin);
+	const struct listener *same = find(old, where->name, &where->address, admin);
 	int fd = same != NULL ? fcntl(same->fd, F_DUPFD_CLOEXEC, 0) : open_socket(where);
 
 	if (fd >= 0 && add(set, where->name, admin, fd) != NULL)
@@ -166,7 +181,7 @@ listeners_announce(const struct listeners *set, const struct listeners *old)
 	for (size_t i = 0; i < set->n; i++) {
 		const struct listener *l = &set->items[i];
 
-		if (find(old, l->name, l->admin) != NULL)
+		if (find(old, l->name, &l->address, l->admin) != NULL)
 			continue;
 		listener_address(&l->address, address);
 		log_notice("%s %s", l->admin ? "admin on" : "listening on", address);

@@ -47,6 +47,7 @@ enum master_state {
 
 struct master {
 	struct startup		 start;
+	pid_t			 pid;
 	struct generation	*newest;
 	uint64_t		 last_number;
 	enum master_state	 state;
@@ -87,7 +88,7 @@ live(void *argument, const struct seat *seat)
 {
 	struct master *m = argument;
 	struct process p = { .role = seat->role, .slot = seat->slot, .shared = &m->start.shared,
-		.master = getppid(), .master_bell = m->bell };
+		.master = m->pid, .master_bell = m->bell };
 	int status = 1;
 
 	close(m->signals);
@@ -459,7 +460,7 @@ open_ears(struct master *m)
 int
 master_main(const char *conf_path, int argc, char **argv)
 {
-	struct master m = { .state = MASTER_RUNNING };
+	struct master m = { .state = MASTER_RUNNING, .pid = getpid() };
 	struct listeners listeners;
 	struct config *conf;
 

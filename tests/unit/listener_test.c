@@ -107,6 +107,21 @@ START_TEST(a_reload_keeps_the_socket_and_its_queue)
 }
 END_TEST
 
+START_TEST(a_reload_knows_an_address_that_is_written_otherwise)
+{
+	struct config_listen where = on_loopback("127.0.0.1:0", 0);
+	struct config conf = { .listens = &where, .n_listens = 1 };
+	struct listeners old, new;
+
+	ck_assert(listeners_open(&old, &conf, NULL, error, sizeof(error)));
+	where = on_loopback("localhost:the same", port_of(&old.items[0]));
+	ck_assert_msg(listeners_open(&new, &conf, &old, error, sizeof(error)), "%s", error);
+	ck_assert_uint_eq(port_of(&new.items[0]), port_of(&old.items[0]));
+	listeners_close(&old);
+	listeners_close(&new);
+}
+END_TEST
+
 START_TEST(the_admin_address_is_not_taken_over_for_clients)
 {
 	struct config_listen where = on_loopback("127.0.0.1:0", 0);
@@ -207,6 +222,7 @@ main(void)
 	tcase_add_test(sockets, opens_for_workers_and_for_the_keeper);
 	tcase_add_test(sockets, says_which_address_is_taken);
 	tcase_add_test(sockets, a_reload_keeps_the_socket_and_its_queue);
+	tcase_add_test(sockets, a_reload_knows_an_address_that_is_written_otherwise);
 	tcase_add_test(sockets, the_admin_address_is_not_taken_over_for_clients);
 	tcase_add_test(sockets, writes_addresses_as_people_do);
 	suite_add_tcase(suite, sockets);
