@@ -28,6 +28,7 @@
 #include "gateway/base/metric.h"
 #include "gateway/generation.h"
 #include "gateway/keeper.h"
+#include "gateway/notify.h"
 #include "gateway/pid_file.h"
 #include "gateway/process.h"
 #include "gateway/startup.h"
@@ -256,6 +257,7 @@ announce(struct master *m, uint64_t now_ms)
 	if (!keeper)
 		log_warn("the keeper is not ready yet: keys and the admin listener come later");
 	log_notice("ready, %zu worker%s", g->n_workers, g->n_workers == 1 ? "" : "s");
+	notify_ready();
 }
 
 static void
@@ -364,6 +366,8 @@ hear_end(struct master *m, const struct signalfd_siginfo *signal)
 		kill(m->heir, number);
 		m->heir = 0;
 	}
+	if (running)
+		notify_ending(m->heir);
 	if (at_once)
 		finish_at_once(m);
 	else if (running)
