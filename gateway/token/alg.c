@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/evperr.h>
 #include <stdlib.h>
 
 #include "gateway/base/must.h"
@@ -93,7 +94,9 @@ alg_refusal(void)
 	enum alg_result result = ALG_BAD;
 
 	for (unsigned long e; (e = ERR_get_error()) != 0; )
-		if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
+		if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE ||
+		    (ERR_GET_LIB(e) == ERR_LIB_EVP &&
+		    ERR_GET_REASON(e) == EVP_R_INITIALIZATION_ERROR))
 			result = ALG_NO_MEMORY;
 	return result;
 }
@@ -146,18 +149,19 @@ alg_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *key, 
 	return result == ALG_NO_MEMORY ? ALG_NO_MEMORY : refusal;
 }
 
-EVP_PKEY *
-alg_public_key(const char *type, OSSL_PARAM *params)
+enum alg_result
+alg_public_key(struct alg_key *key, const char *type, OSSL_PARAM *params)
 {
-	EVP_PKEY *key = NULL;
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 
-	if (context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
-	    EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-		key = NULL;
+	if (context == NULL || EVP_PKEY_fromdata_init(context) != 1) {
+		EVP_PKEY_CTX_free(context);
+		alg_refusal();
+		return ALG_NO_MEMORY;
+	}
+	bool good = EVP_PKEY_fromdata(context, &key->pkey, EVP_PKEY_PUBLIC_KEY, params) == 1;
 	EVP_PKEY_CTX_free(context);
-	alg_refusal();
-	return key;
+	return good ? ALG_GOOD : alg_refusal();
 }
 
 void

@@ -71,9 +71,9 @@ struct alg_key {
 };
 
 enum alg_result {
-	ALG_GOOD,		/* the signature is the key's over exactly this input */
+	ALG_GOOD,		/* the signature is the key's over exactly this input; or a key */
 	ALG_BAD,
-	ALG_NO_MEMORY,		/* nothing is known: OpenSSL could not make the check */
+	ALG_NO_MEMORY,		/* nothing is known: OpenSSL could not look */
 };
 
 /* The algorithm of exactly this name (case matters); NULL: none such, "none" among them. */
@@ -97,13 +97,13 @@ enum alg_result alg_verify(struct alg_tools *tools, const struct alg *alg, struc
     struct span input, struct span signature);
 
 /*
- * Make a key from the members of a JWK, decoded. False if OpenSSL refuses them (a point that is not
- * on its curve) or memory fails. Bounds on sizes are the caller's.
+ * Make a key from the members of a JWK, decoded. ALG_BAD if OpenSSL refuses them: a point that is
+ * not on its curve. Bounds on sizes are the caller's.
  */
-bool alg_rsa_key(struct alg_key *key, struct span n, struct span e);
-bool alg_ec_key(struct alg_key *key, struct span crv, struct span x, struct span y);
-bool alg_ed_key(struct alg_key *key, struct span x);
-bool alg_hmac_key(struct alg_key *key, struct span k);
+enum alg_result alg_rsa_key(struct alg_key *key, struct span n, struct span e);
+enum alg_result alg_ec_key(struct alg_key *key, struct span crv, struct span x, struct span y);
+enum alg_result alg_ed_key(struct alg_key *key, struct span x);
+enum alg_result alg_hmac_key(struct alg_key *key, struct span k);
 /* Lets go of a key and wipes a secret; safe on a zeroed key. */
 void alg_key_fini(struct alg_key *key);
 

@@ -76,7 +76,7 @@ alg_ec_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *ke
 	return alg_digest_verify(tools, alg, *context, input, span_make(der, n));
 }
 
-bool
+enum alg_result
 alg_ec_key(struct alg_key *key, struct span crv, struct span x, struct span y)
 {
 	uint8_t point[1 + 2 * FIELD_MAX];
@@ -92,6 +92,5 @@ alg_ec_key(struct alg_key *key, struct span crv, struct span x, struct span y)
 		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * x.n),
 		OSSL_PARAM_construct_end(),
 	};
-	key->pkey = alg_public_key("EC", params);
-	return key->pkey != NULL;
+	return alg_public_key(key, "EC", params);
 }

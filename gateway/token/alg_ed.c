@@ -62,13 +62,14 @@ alg_ed_verify(struct alg_tools *tools, struct alg_key *key, struct span input,
 	return ALG_BAD;
 }
 
-bool
+enum alg_result
 alg_ed_key(struct alg_key *key, struct span x)
 {
 	if (x.n != 32 || alg_ed_small_order(x))
-		return false;
+		return ALG_BAD;
 	key->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, (const uint8_t *)x.p,
 	    x.n);
+	/* Any 32 bytes will do for OpenSSL: a failure is never the key's. */
 	alg_refusal();
-	return key->pkey != NULL;
+	return key->pkey != NULL ? ALG_GOOD : ALG_NO_MEMORY;
 }

@@ -21,8 +21,8 @@ enum alg_result alg_hmac_verify(struct alg_tools *tools, const struct alg *alg, 
 /* Digests the input and asks EVP_PKEY_verify of a prepared context about the signature. */
 enum alg_result alg_digest_verify(struct alg_tools *tools, const struct alg *alg,
     EVP_PKEY_CTX *context, struct span input, struct span signature);
-/* Makes a public key of one type from parameters; NULL if OpenSSL refuses it. */
-EVP_PKEY *alg_public_key(const char *type, OSSL_PARAM *params);
+/* Makes key->pkey, a public key of one type, from parameters. */
+enum alg_result alg_public_key(struct alg_key *key, const char *type, OSSL_PARAM *params);
 /* Empties OpenSSL's error queue and tells a lack of memory from a refusal. */
 enum alg_result alg_refusal(void);
 

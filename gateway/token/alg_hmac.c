@@ -43,10 +43,10 @@ alg_hmac_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *
 	return differs == 0 ? ALG_GOOD : ALG_BAD;
 }
 
-bool
+enum alg_result
 alg_hmac_key(struct alg_key *key, struct span k)
 {
 	key->secret = OPENSSL_memdup(k.p, k.n);
 	key->secret_n = k.n;
-	return key->secret != NULL;
+	return key->secret != NULL ? ALG_GOOD : ALG_NO_MEMORY;
 }

@@ -18,7 +18,7 @@ prepare(struct alg_tools *tools, const struct alg *alg, struct alg_key *key)
 	    EVP_PKEY_CTX_set_rsa_padding(context, padding) != 1 ||
 	    EVP_PKEY_CTX_set_signature_md(context, md) != 1)
 		goto fail;
-	/* RFC 7518 section 3.5: the salt is as long as the digest, and MGF1 uses the same digest. */
+	/* RFC 7518 section 3.5: the salt is as long as the digest, which is MGF1's too. */
 	if (pss && (EVP_PKEY_CTX_set_rsa_mgf1_md(context, md) != 1 ||
 	    EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) != 1))
 		goto fail;
@@ -43,25 +43,26 @@ alg_rsa_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *k
 	return alg_digest_verify(tools, alg, *context, input, signature);
 }
 
-bool
+enum alg_result
 alg_rsa_key(struct alg_key *key, struct span n, struct span e)
 {
 	BIGNUM *modulus = BN_bin2bn((const uint8_t *)n.p, (int)n.n, NULL);
 	BIGNUM *exponent = BN_bin2bn((const uint8_t *)e.p, (int)e.n, NULL);
 	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
 	OSSL_PARAM *params = NULL;
+	enum alg_result result = ALG_NO_MEMORY;
 
 	if (modulus != NULL && exponent != NULL && builder != NULL &&
 	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
 	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
 		params = OSSL_PARAM_BLD_to_param(builder);
 	if (params != NULL)
-		key->pkey = alg_public_key("RSA", params);
+		result = alg_public_key(key, "RSA", params);
 	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(builder);
 	BN_free(exponent);
 	BN_free(modulus);
-	return key->pkey != NULL;
+	return result;
 }
 
 /* True if x is a power of 65537 modulo a small prime. */

@@ -1,10 +1,10 @@
 /*
  * A doc is the JSON of a token, read strictly and in place.
  *
- * RFC 8259 to the letter and then less: one object, no repeated names (whatever their escapes), valid
- * UTF-8, no NUL, at most DOC_DEPTH_MAX levels and DOC_NAMES_MAX names in one object. Strings are
- * unescaped where they stand, values go into an array of the caller's: nothing is allocated, so a
- * hostile text costs its length and no more. (A key set, read once in a while, is jansson's.)
+ * RFC 8259 to the letter and then less: one object, no repeated names (whatever their escapes),
+ * valid UTF-8, no NUL, at most DOC_DEPTH_MAX levels and DOC_NAMES_MAX names in one object. Strings
+ * are unescaped where they stand, values go into an array of the caller's: nothing is allocated,
+ * so a hostile text costs its length and no more. (A key set, read now and then, is jansson's.)
  */
 #ifndef GATEWAY_TOKEN_DOC_H
 #define GATEWAY_TOKEN_DOC_H
@@ -40,7 +40,7 @@ struct doc_value {
 
 /*
  * Reads a text of n bytes into at most `max` values, of which the first is the object. The text is
- * changed, and must stay as long as the values are used. False if it is anything but such an object.
+ * changed, and must stay as long as the values are used. False if it is not such an object.
  */
 bool doc_parse(struct doc_value *values, size_t max, char *text, size_t n);
 

@@ -18,12 +18,23 @@
 #define MEMBER_MAX	(RSA_BITS_MAX / 8 + 8)	/* bytes of the longest member */
 #define MEMBERS_MAX	2
 
+const char jwk_no_memory[] = "there is no memory";
+
 /* The decoded members that make the key. */
 struct material {
 	size_t		n;
 	struct span	member[MEMBERS_MAX];
 	uint8_t		bytes[MEMBERS_MAX][MEMBER_MAX];
 };
+
+/* The reason that a result stands for; NULL: it is a good key. */
+static const char *
+reason_of(enum alg_result result, const char *refusal)
+{
+	if (result == ALG_GOOD)
+		return NULL;
+	return result == ALG_NO_MEMORY ? jwk_no_memory : refusal;
+}
 
 static struct span
 text_of(const json_t *value)
@@ -88,9 +99,7 @@ read_rsa(const json_t *members, struct material *m, struct jwk *key)
 		return "its exponent is even or 1";
 	if (alg_rsa_is_roca(n))
 		return "its modulus can be factored (CVE-2017-15361)";
-	if (!alg_rsa_key(&key->key, n, e))
-		return "OpenSSL refuses it";
-	return NULL;
+	return reason_of(alg_rsa_key(&key->key, n, e), "OpenSSL refuses it");
 }
 
 static const char *
@@ -102,17 +111,16 @@ read_ec(const json_t *members, const struct alg *alg, struct material *m, struct
 	if (!take(m, members, "x", field) || !take(m, members, "y", field) ||
 	    m->member[0].n != field || m->member[1].n != field)
 		return "its x or y is missing, malformed or not of the curve's length";
-	if (!alg_ec_key(&key->key, alg->crv, m->member[0], m->member[1]))
-		return "its point is not on the curve";
-	return NULL;
+	return reason_of(alg_ec_key(&key->key, alg->crv, m->member[0], m->member[1]),
+	    "its point is not on the curve");
 }
 
 static const char *
 read_okp(const json_t *members, struct material *m, struct jwk *key)
 {
-	if (!take(m, members, "x", 32) || !alg_ed_key(&key->key, m->member[0]))
-		return "its x is missing, malformed or of small order";
-	return NULL;
+	if (!take(m, members, "x", 32))
+		return "its x is missing, malformed or too long";
+	return reason_of(alg_ed_key(&key->key, m->member[0]), "its point is of small order");
 }
 
 static const char *
@@ -126,7 +134,7 @@ read_oct(const json_t *members, struct material *m, struct jwk *key)
 			key->algorithms &= ~ALG_BIT(i);
 	if (key->algorithms == 0)
 		return "its secret is shorter than the digest (RFC 7518 section 3.2)";
-	return alg_hmac_key(&key->key, m->member[0]) ? NULL : "there is no memory";
+	return reason_of(alg_hmac_key(&key->key, m->member[0]), "OpenSSL refuses it");
 }
 
 /* The algorithms of this type and curve, narrowed to the one that the key names, if it does. */
@@ -147,7 +155,7 @@ read_algorithms(const json_t *members, struct jwk *key)
 		return NULL;
 	const struct alg *named = alg_find(text_of(alg));
 	key->algorithms &= named == NULL ? 0 : ALG_BIT(named->id);
-	return key->algorithms != 0 ? NULL : "its alg is for another purpose or another type of key";
+	return key->algorithms != 0 ? NULL : "its alg is for another purpose or type of key";
 }
 
 static bool
@@ -233,7 +241,7 @@ take_fingerprint(struct alg_tools *tools, const struct material *m, struct jwk *
 	for (size_t i = 0; good && i < m->n; i++)
 		good = update(context, m->member[i]);
 	if (!good || EVP_DigestFinal_ex(context, digest, NULL) != 1)
-		return "there is no memory";
+		return jwk_no_memory;
 	memcpy(&key->fingerprint, digest, sizeof(key->fingerprint));
 	return NULL;
 }

@@ -8,6 +8,9 @@
 
 struct json_t;
 
+/* The reason that is no fault of the key's: it must be read again. */
+extern const char jwk_no_memory[];
+
 /*
  * Fills a zeroed key. NULL when it may be used, else a static sentence that says why not; the key
  * is then to be given to jwk_fini() all the same.

@@ -6,8 +6,8 @@
 #include "gateway/base/log.h"
 #include "gateway/token/jwk.h"
 
-/* Reads the keys of the array into the set, leaving out those that can't be used. */
-static void
+/* Reads the keys of the array into the set, leaving out those that can't be used; false if lost. */
+static bool
 read_keys(struct alg_tools *tools, const json_t *keys, const char *label, struct jwks *set)
 {
 	size_t i;
@@ -20,11 +20,16 @@ read_keys(struct alg_tools *tools, const json_t *keys, const char *label, struct
 			set->n++;
 			continue;
 		}
+		if (why == jwk_no_memory) {
+			jwk_fini(key);
+			return false;
+		}
 		if (label != NULL)
 			log_notice("issuer \"%s\": key %zu (kid \"%.*s\") is not used: %s", label,
 			    i + 1, (int)key->kid_n, key->kid, why);
 		jwk_fini(key);
 	}
+	return true;
 }
 
 /* True if a token could mean either of two keys. */
@@ -52,14 +57,16 @@ read_set(struct alg_tools *tools, const json_t *root, const char *label, const c
 	else if (json_array_size(keys) > JWKS_KEYS_MAX)
 		*reason = "it has more than 64 keys";
 	else if ((set = calloc(1, sizeof(*set))) == NULL)
-		*reason = "there is no memory";
+		*reason = jwk_no_memory;
 	if (set == NULL)
 		return NULL;
-	read_keys(tools, keys, label, set);
-	if (is_ambiguous(set)) {
+	/* A set that lacks a key for want of memory must not pass for the whole set. */
+	if (!read_keys(tools, keys, label, set))
+		*reason = jwk_no_memory;
+	else if (is_ambiguous(set))
 		*reason = "two of its keys have the same kid";
+	if (*reason != NULL)
 		jwks_free(&set);
-	}
 	return set;
 }
 

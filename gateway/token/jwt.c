@@ -207,7 +207,7 @@ check_type(struct check *c)
 		return VERDICT_MALFORMED;
 	if (!accepts_type(c->issuer, doc_string(type)) || is_other_token(c->claims))
 		return VERDICT_TOKEN_TYPE;
-	/* A bearer proves no key, so a token that is bound to one is not for it (RFC 7800, 9449). */
+	/* A bearer proves no key, so a token that is bound to one is not for it (RFC 7800). */
 	return member(c->claims, "cnf") == NULL ? VERDICT_ACTIVE : VERDICT_BOUND;
 }
 
