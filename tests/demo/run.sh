@@ -61,7 +61,7 @@ tell()
 	try READER "$at/orders" '200: passes'
 	try READER "$at/orders $order" '403: insufficient_scope, needs orders:write'
 	try EXPIRED "$at/orders" '401: the token is expired'
-	try FORGED "$at/orders" '401: alg none is not accepted'
+	try FORGED "$at/orders" '401: unsigned, alg none'
 	try ALTERED "$at/orders" '401: the signature is wrong'
 	try MISDIRECTED "$at/orders" '401: the audience is not accepted'
 	try '' "$at/orders" '401: no token was sent'

@@ -136,10 +136,7 @@ class RawClient {
   /** Waits until `count` final answers are complete or the connection is over. */
   async answers(count, methods) {
     const enough = () => this.parse(methods).answers.length >= count;
-    await this.#event(
-      () => enough() || this.ended || this.closed,
-      `${count} answers`,
-    );
+    await this.#event(() => enough() || this.ended || this.closed, `${count} answers`);
     return this.parse(methods).answers;
   }
 

@@ -68,7 +68,7 @@ test('TERM waits for the rest of a body, up and down', async (t) => {
   );
   await until(() => get(`${gw.url}/orders`, { token }), 'the worker to have read it');
   gw.kill('SIGTERM');
-  await gw.sees(/drain|stop|finish/i);
+  await gw.sees(/drain|ending/);
   client.write(body.slice(500));
   const [answer] = await client.answers(1);
   assert.equal(JSON.parse(answer.body).bytes, 1000);
