@@ -360,8 +360,8 @@ hear_end(struct master *m, const struct signalfd_siginfo *signal)
 	bool running = m->state == MASTER_RUNNING;
 	bool at_once = number == SIGINT || (number == SIGTERM && !running);
 
-	log_notice("%s: SIG%s from process %u", at_once ? "stopping at once" : "draining",
-	    sigabbrev_np(number), signal->ssi_pid);
+	log_notice("ending: SIG%s from process %u: %s", sigabbrev_np(number), signal->ssi_pid,
+	    at_once ? "stopping at once" : "draining");
 	if (running && m->heir != 0 && (pid_t)signal->ssi_pid != m->heir) {
 		kill(m->heir, number);
 		m->heir = 0;
