@@ -3,7 +3,7 @@ UNIT_TESTS := $(patsubst tests/unit/%_test.c,%,$(sort $(wildcard tests/unit/*_te
 UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/tests/unit/%_test)
 
 .PHONY: unit
-unit: $(UNIT_PROGRAMS)
+unit: $(UNIT_PROGRAMS) $(if $(T),,fuzz-replay)
 	@set -e; for t in $(if $(T),$(BUILD)/tests/unit/$(T)_test,$(UNIT_PROGRAMS)); do $$t; done
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(LIBRARY)
@@ -11,6 +11,8 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(LIBRARY)
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LDLIBS)
 
 -include $(UNIT_PROGRAMS:%=%.d)
+
+include tests/fuzz/fuzz.mk
 
 # Gatehouse beside nginx: CASE=, PEERS=, ROUNDS=, SECONDS=, CONNECTIONS= and THREADS= choose; see
 # tests/bench/README.md. bench-smoke only proves that it runs and that every answer was right.

@@ -14,8 +14,16 @@ struct arena_chunk {
 void
 arena_init(struct arena *a, void *first, size_t first_size, size_t limit)
 {
-	*a = (struct arena){ .at = first, .end = (char *)first + first_size, .first = first,
-		.first_size = first_size, .limit = limit };
+	size_t skip = -(uintptr_t)first % 16;
+
+	if (first_size <= skip)
+		first = NULL;
+	a->first = first == NULL ? NULL : (char *)first + skip;
+	a->first_size = first == NULL ? 0 : first_size - skip;
+	a->limit = limit;
+	a->more = NULL;
+	a->cleanups = NULL;
+	arena_reset(a);
 }
 
 static void *
@@ -94,5 +102,5 @@ arena_reset(struct arena *a)
 	}
 	a->taken = 0;
 	a->at = a->first;
-	a->end = a->first + a->first_size;
+	a->end = a->first == NULL ? NULL : a->first + a->first_size;
 }

@@ -32,7 +32,7 @@ struct arena {
 };
 
 /*
- * Makes an arena over `first`, aligned memory the caller keeps; at most `limit` bytes more from
+ * Makes an arena over `first`, memory the caller keeps (or none); at most `limit` bytes more from
  * the heap.
  */
 void arena_init(struct arena *a, void *first, size_t first_size, size_t limit);

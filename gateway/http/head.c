@@ -75,6 +75,9 @@ enum head_fault
 head_scan(struct head_scan *scan, struct span bytes, const struct head_limits *limits, size_t *end)
 {
 	*end = 0;
+	/* no verdict comes of what lies beyond the limit, so it is the same however bytes arrive */
+	if (bytes.n > limits->max_head)
+		bytes.n = limits->max_head;
 	while (scan->at < bytes.n) {
 		const char *line = bytes.p + scan->line;
 		const char *lf = memchr(bytes.p + scan->at, '\n', bytes.n - scan->at);
@@ -95,14 +98,12 @@ head_scan(struct head_scan *scan, struct span bytes, const struct head_limits *l
 		if (cr == line) {
 			if (scan->line == 0)
 				return HEAD_EMPTY_LINE;
-			if (scan->at > limits->max_head)
-				return HEAD_TOO_LARGE;
 			*end = scan->at;
 			return HEAD_FINE;
 		}
 		scan->line = scan->at;
 	}
-	return bytes.n >= limits->max_head ? too_large(scan, limits) : HEAD_FINE;
+	return bytes.n == limits->max_head ? too_large(scan, limits) : HEAD_FINE;
 }
 
 const struct field *
