@@ -247,7 +247,9 @@ bucket_read(struct bucket bucket, struct bucket_key key, uint64_t now_s, void *b
 		if ((seq & 1) != 0)
 			continue;
 		at = find_slot(bucket, key);
+		lock_point("cache:found");
 		len = at < 0 ? 0 : read_slot(bucket, at, now_s, buf, size);
+		lock_point("cache:read");
 		if (get(&bucket.head->seq) != seq)
 			continue;
 		if (len > 0)

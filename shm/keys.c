@@ -299,8 +299,10 @@ keys_read(const struct keys_slot *slot, void *buf, size_t size, uint64_t *genera
 		if (current == 0 || !ours(slot))
 			return 0;
 		len = atomic_load(&h->len[current & 1]);
+		lock_point("keys:found");
 		if (len <= size)
 			words_load(buf, buffer(slot, current), len);
+		lock_point("keys:read");
 		if (atomic_load(&h->current) != current)
 			continue;
 		*generation = current / 2;

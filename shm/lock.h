@@ -45,9 +45,10 @@ void lock_drop(struct lock *lock);
 pid_t lock_owner(const struct lock *lock);
 
 /*
- * lock_point marks a place inside a critical section where a death would hurt most. It is nothing
- * at all in a normal build; built with GATEHOUSE_DEBUG_KILL it calls lock_debug_hook, through
- * which tests kill the process right there.
+ * lock_point marks a place, inside a critical section or in a read that takes no lock, where a
+ * death or a delay would hurt most. It is nothing at all in a normal build; built with
+ * GATEHOUSE_DEBUG_KILL it calls lock_debug_hook, through which tests stop the process, or kill it,
+ * right there.
  */
 #ifdef GATEHOUSE_DEBUG_KILL
 extern void (*lock_debug_hook)(const char *point);

@@ -147,6 +147,7 @@ count(const struct question *q, struct seen *seen)
 {
 	uint64_t next_us;
 
+	lock_point("rate:seen");
 	if (conform(q, seen->tat_us, &next_us)) {
 		if (!swap(seen, q->key, next_us))
 			return OUTCOME_AGAIN;
@@ -169,6 +170,7 @@ count_newcomer(
 	enum outcome outcome = OUTCOME_AGAIN;
 	uint64_t next_us;
 
+	lock_point("rate:missing");
 	lock_take(lock);
 	lock_point("rate:locked");
 	if (!find(bucket, q->key, seen)) {

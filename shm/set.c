@@ -275,6 +275,7 @@ read_in(const struct bucket *bucket, uint16_t tag, const uint8_t digest[32], str
 
 	if (at < 0)
 		return READ_NOTHING;
+	lock_point("set:found");
 	entry->before_s = atomic_load_explicit(&slot->before_s, memory_order_acquire);
 	entry->expires_s = atomic_load_explicit(&slot->expires_s, memory_order_acquire);
 	if (atomic_load_explicit(&bucket->fills, memory_order_acquire) != fills)
