@@ -90,6 +90,9 @@ size_t
 utf8_length(struct span s)
 {
 	const uint8_t *p = (const uint8_t *)s.p;
+
+	if (s.n == 0)
+		return 0;
 	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 :
 	    p[0] < 0xf5 ? 4 : 0;
 

@@ -28,7 +28,7 @@ size_t base64url_encode(const uint8_t *in, size_t n, char *out);
 /* Writes 2 * n lower-case hexadecimal characters. */
 void hex_encode(const uint8_t *in, size_t n, char *out);
 
-/* Length (1 to 4) of the UTF-8 sequence that starts here, 0 if it is malformed (RFC 3629). */
+/* Length (1 to 4) of the UTF-8 sequence (RFC 3629) that starts here, 0 if it is none. */
 size_t utf8_length(struct span s);
 /* True if all of it is well-formed UTF-8. */
 bool utf8_valid(struct span s);

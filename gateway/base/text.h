@@ -53,7 +53,7 @@ void text_str(struct text *t, const char *string);
 void text_u64(struct text *t, uint64_t value);
 /* Appends a number in lower-case hexadecimal. */
 void text_hex(struct text *t, uint64_t value);
-/* Appends what printf would; for cold paths. */
+/* Appends what printf would, and needs room for one byte more; for cold paths. */
 void text_fmt(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /*
  * Appends a JSON string, quotes included (RFC 8259 section 7). Bytes that are not valid UTF-8
