@@ -70,14 +70,14 @@ run:
 check:
 	@awk -f tests/layers.awk $(wildcard $(SOURCES) $(HEADERS))
 	@awk -f tests/shape.awk $(wildcard $(SOURCES) $(HEADERS))
-	@tests/check_conf.sh
 
 install: all
-	install -D -m 755 $(BUILD)/gatehouse $(DESTDIR)$(PREFIX)/sbin/gatehouse
+	install -D -m 755 $(BUILD)/gatehouse $(DESTDIR)$(PREFIX)/bin/gatehouse
 	test -e $(DESTDIR)$(SYSCONFDIR)/gatehouse/gatehouse.conf || \
 		install -D -m 640 etc/gatehouse.conf $(DESTDIR)$(SYSCONFDIR)/gatehouse/gatehouse.conf
-	install -D -m 644 etc/gatehouse.service \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system/gatehouse.service
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed -e 's|/usr/local/bin/|$(PREFIX)/bin/|g' -e 's|/usr/local/etc/|$(SYSCONFDIR)/|g' \
+		etc/gatehouse.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/gatehouse.service
 
 clean:
 	rm -rf build

@@ -13,6 +13,26 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(LIBRARY)
 -include $(UNIT_PROGRAMS:%=%.d)
 
 include tests/fuzz/fuzz.mk
+include tests/torture/torture.mk
+
+# `make test` runs everything; `make test T=shm_cache` one unit test
+.PHONY: test modules
+test:
+	@tests/setup.sh test
+	@$(MAKE) --no-print-directory all
+ifdef T
+	@$(MAKE) --no-print-directory unit T=$(T)
+else
+	@$(MAKE) --no-print-directory modules
+	@$(MAKE) --no-print-directory SANITIZE=1 all
+	@tests/run_all.sh
+endif
+
+# packages of the Node tests, as the lock file says
+modules: tests/node_modules/.installed
+tests/node_modules/.installed: tests/package.json tests/package-lock.json
+	@cd tests && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # Gatehouse beside nginx: CASE=, PEERS=, ROUNDS=, SECONDS=, CONNECTIONS= and THREADS= choose; see
 # tests/bench/README.md. bench-smoke only proves that it runs and that every answer was right.
