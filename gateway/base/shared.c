@@ -213,9 +213,15 @@ shared_claim(struct shared *s, pid_t master, enum shared_role role, uint64_t gen
 void
 shared_release(struct shared *s, unsigned slot, pid_t pid)
 {
+	struct shared_slot *own = &s->control->slots[slot];
 	int32_t expected = pid;
 
-	atomic_compare_exchange_strong(&s->control->slots[slot].pid, &expected, 0);
+	if (atomic_load(&own->pid) != pid)
+		return;
+	/* exchanges of a worker that died are under way no more; done while the slot is still its own */
+	board_forget(s->board, (int)slot);
+	atomic_store(&own->clients, 0);
+	atomic_compare_exchange_strong(&own->pid, &expected, 0);
 }
 
 unsigned
