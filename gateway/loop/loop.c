@@ -26,6 +26,7 @@ struct loop {
 	int64_t		 wall_s;
 	struct task	*queue_head;
 	struct task    **queue_tail;
+	struct task	 turn_end;		/* on the queue behind the last task of a turn */
 	struct grave	*graves;
 	struct turn_end	*turn_ends;
 	uint64_t	 wheel_ms;		/* slots before this time have been looked at */
@@ -299,28 +300,26 @@ take_events(struct loop *loop)
 	}
 }
 
-/* Runs what is on the queue now; what these tasks wake runs in the next turn, after new events. */
+/*
+ * Runs what is on the queue now; what these tasks wake runs in the next turn, after new events. The
+ * end of the turn is a task of its own on the queue, because any other may be ended meanwhile.
+ */
 static void
 run_queue(struct loop *loop)
 {
-	struct task *last = NULL;
-
 	if (loop->queue_head == NULL)
 		return;
-	last = (struct task *)((char *)loop->queue_tail - offsetof(struct task, next));
+	task_wake(loop, &loop->turn_end);
 	for (;;) {
 		struct task *t = loop->queue_head;
 
-		if (t == NULL)
-			return;
 		loop->queue_head = t->next;
 		if (loop->queue_head == NULL)
 			loop->queue_tail = &loop->queue_head;
 		t->state = TASK_IDLE;
-		bool done = t == last;
-		t->run(loop, t);
-		if (done)
+		if (t == &loop->turn_end)
 			return;
+		t->run(loop, t);
 	}
 }
 
@@ -335,6 +334,7 @@ loop_run(struct loop *loop)
 			e->run(loop, e->argument);
 		dig_graves(loop);
 	}
+	loop->stopping = false;
 }
 
 void

@@ -74,7 +74,7 @@ struct turn_end {
 /* A new loop; NULL (errno set) if the kernel refuses. */
 struct loop *loop_new(void);
 void loop_free(struct loop **loop);
-/* Turns until loop_stop(). */
+/* Turns until loop_stop(), which lets the turn under way end; can be called again. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 

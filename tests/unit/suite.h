@@ -24,7 +24,7 @@ suite_run(const char *name, const TTest *const *tests, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		tcase_add_test(tcase, tests[i]);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 20);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
