@@ -4,5 +4,5 @@
 
 const struct flow flow_table[FLOW_COUNT] = {
 	[FLOW_PROXY] = { "proxy", { find_route, find_token, recall_verdict, verify_token,
-	    check_policy, limit_rate, forward } },
+	    check_policy, limit_rate, check_form, forward } },
 };

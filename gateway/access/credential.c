@@ -1,6 +1,8 @@
 #include "gateway/access/access.h"
 #include "gateway/request/refuse.h"
 
+#define FORM_ROOM	((size_t)16 * 1024)
+
 /* One word, as RFC 6750 section 2.1 has it. What stands in it is the verifier's to judge. */
 static bool
 is_one_word(struct span s)
@@ -43,5 +45,42 @@ find_token(struct request *r)
 	if (!is_one_word(value))
 		return refuse(r, REFUSE_CREDENTIALS);
 	r->token = value;
+	return STEP_NEXT;
+}
+
+static bool
+has_form(const struct request *r)
+{
+	const struct field *type = head_find(&r->head, FIELD_CONTENT_TYPE);
+	struct span form = SPAN("application/x-www-form-urlencoded");
+
+	return r->head.framing != FRAMING_NONE && type != NULL &&
+	    span_starts_nocase(type->value, form);
+}
+
+enum step_result
+check_form(struct request *r)
+{
+	if (!has_form(r))
+		return STEP_NEXT;
+	/* the "?" makes a query of the form */
+	char *memory = arena_alloc(&r->arena, 1 + FORM_ROOM);
+	if (memory == NULL)
+		return refuse(r, REFUSE_NO_MEMORY);
+	struct text form = { memory + 1, 0, FORM_ROOM, false };
+	memory[0] = '?';
+	r->carrier->ask_body(r);
+	if (r->carrier->flush(r) == RUN_FAIL)
+		return refuse_body(r);
+	switch (r->carrier->peek_body(r, &form)) {
+	case RUN_WAIT:
+		return STEP_WAIT;
+	case RUN_FAIL:
+		return refuse_body(r);
+	case RUN_DONE:
+		break;
+	}
+	if (target_query_has(span_make(memory, 1 + form.n), SPAN("access_token")))
+		return refuse(r, REFUSE_TOKEN_IN_FORM);
 	return STEP_NEXT;
 }

@@ -138,8 +138,7 @@ fail_body(struct request *r)
 {
 	if (r->answer_begun)
 		return break_off(r, "request cut short");
-	r->must_close = true;
-	refuse(r, r->carrier->body_is_late(r) ? REFUSE_BODY_TIMEOUT : REFUSE_BODY);
+	refuse_body(r);
 	return PUMP_REFUSED;
 }
 

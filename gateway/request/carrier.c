@@ -83,6 +83,56 @@ read_body(struct request *r, struct span *piece)
 	}
 }
 
+/* Decodes what is in the inbox, from a copy of the decoder's state. */
+static enum body_result
+decode_ahead(const struct client *c, struct text *t)
+{
+	struct span rest = inbox_bytes(&c->in), piece;
+	struct body ahead = c->body;
+	enum body_result result;
+	size_t used;
+
+	while ((result = body_next(&ahead, rest, &used, &piece)) == BODY_PIECE && !t->cut) {
+		rest = span_skip(rest, used);
+		if (piece.n > t->size - t->n) {
+			piece.n = t->size - t->n;
+			text_put(t, piece);
+			t->cut = true;
+		} else {
+			text_put(t, piece);
+		}
+	}
+	return result;
+}
+
+static enum run
+peek_body(struct request *r, struct text *t)
+{
+	struct client *c = client_of(r);
+
+	for (;;) {
+		t->n = 0;
+		t->cut = false;
+		switch (decode_ahead(c, t)) {
+		case BODY_PIECE:
+		case BODY_END:
+			return RUN_DONE;
+		case BODY_BAD:
+			r->must_close = true;
+			return RUN_FAIL;
+		case BODY_MORE:
+			break;
+		}
+		if (inbox_is_full(&c->in))
+			return RUN_DONE;
+		ssize_t got = inbox_fill(&c->in, &c->wire);
+		if (got <= 0)
+			return wait_for_body(r, got);
+		c->read_since_ms = loop_now_ms(c->gate->loop);
+		c->asked = true;
+	}
+}
+
 static void
 ask_body(struct request *r)
 {
@@ -266,6 +316,7 @@ is_gone(const struct request *r)
 
 const struct carrier http1_carrier = {
 	.read_body = read_body,
+	.peek_body = peek_body,
 	.ask_body = ask_body,
 	.send_head = send_head,
 	.send_body = send_body,

@@ -44,6 +44,13 @@ refuse(struct request *r, enum refusal refusal)
 }
 
 enum step_result
+refuse_body(struct request *r)
+{
+	r->must_close = true;
+	return refuse(r, r->carrier->body_is_late(r) ? REFUSE_BODY_TIMEOUT : REFUSE_BODY);
+}
+
+enum step_result
 refuse_because(struct request *r, enum refusal refusal, struct refuse_more more)
 {
 	const struct row *row = &rows[refusal];

@@ -28,7 +28,9 @@ struct refuse_more {
 
 /* Answers with a row of the table; always STEP_END. */
 enum step_result refuse(struct request *r, enum refusal refusal);
-/* The same, with more to say. */
+/* The client's body is malformed or too slow, or the client is gone; the connection closes. */
+enum step_result refuse_body(struct request *r);
+/* The same as refuse(), with more to say. */
 enum step_result refuse_because(struct request *r, enum refusal refusal, struct refuse_more more);
 
 #endif

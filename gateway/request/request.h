@@ -14,6 +14,7 @@
 #define GATEWAY_REQUEST_REQUEST_H
 
 #include "gateway/base/arena.h"
+#include "gateway/base/text.h"
 #include "gateway/base/want.h"
 #include "gateway/http/head.h"
 #include "gateway/http/target.h"
@@ -48,6 +49,11 @@ struct carrier {
 	 * next call.
 	 */
 	enum run	(*read_body)(struct request *, struct span *piece);
+	/*
+	 * What has come of the body, without taking it, as much as `t` holds. DONE: t is full, or holds
+	 * all there is; WAIT: more is to come; FAIL as with read_body.
+	 */
+	enum run	(*peek_body)(struct request *, struct text *t);
 	/* Says 100 Continue, if the client waits for it and nothing was sent yet. */
 	void		(*ask_body)(struct request *);
 	/* Queues an interim answer (1xx) or the head of the answer. */

@@ -110,6 +110,20 @@ test('a token in a form body never counts', async () => {
   assert.equal(gate.api.hits, before);
 });
 
+test('a second token in a form body is refused, beside a good one in the header', async () => {
+  const before = gate.api.hits;
+  const send = (body, type = 'application/x-www-form-urlencoded; charset=utf-8') =>
+    post(`${gate.gw.url}/orders`, { token, body, headers: { 'content-type': type } });
+  for (const form of [`access_token=${token}`, `a=b&%61ccess%5Ftoken=x`, 'x=1&access_token']) {
+    const answer = await send(form);
+    assert.equal(answer.status, 400, form);
+    assert.equal(JSON.parse(answer.body).error, 'invalid_request');
+  }
+  assert.equal(gate.api.hits, before);
+  assert.equal((await send('my_access_token=x&token=y')).status, 200);
+  assert.equal((await send('access_token=x', 'text/plain')).status, 200);
+});
+
 test('an anonymous route takes no token, and still refuses a bad one', async () => {
   const answer = await ask([], '/open');
   assert.equal(answer.status, 200);
