@@ -80,9 +80,12 @@ let current;
 
 before(async () => {
   server = await rawBackend((socket, request, n) => current(socket, request, n));
-  gw = await gateway(conf({ servers: [server.url], upstream: 'max_fails = 0 retries = 0' }), {
-    files: { 'jwks.json': jwksOf(key) },
-  });
+  gw = await gateway(
+    conf({ servers: [server.url], workers: 1, upstream: 'max_fails = 0 retries = 0' }),
+    {
+      files: { 'jwks.json': jwksOf(key) },
+    },
+  );
 });
 after(async () => {
   await gw.stop();
@@ -96,6 +99,19 @@ const answering = (bytes, close) => {
     if (close) socket.end();
   };
 };
+
+/** The next request is answered well, on a connection that was never used before. */
+async function servesAnew(connected) {
+  assert.equal(server.connected, connected + 1);
+  await servesAgain();
+  assert.equal(server.connected, connected + 2, 'a spoilt connection was used again');
+}
+
+async function noneOpen() {
+  server.drop();
+  await until(() => server.open === 0, 'the connections to be gone');
+  return server.connected;
+}
 
 async function servesAgain() {
   answering(OK, false);
@@ -117,20 +133,22 @@ for (const [name, bytes] of Object.entries(BAD)) {
 
 for (const [name, bytes] of Object.entries(TRAILING)) {
   test(`never reused: a connection with ${name}`, async () => {
+    const connected = await noneOpen();
     answering(bytes, false);
     const { answers, rest } = await rawRequest(gw.port, ask('/orders'));
     assert.ok([200, 204, 304, 502].includes(answers[0].status));
     assert.ok(!answers[0].body.includes('evil'));
     assert.equal(rest.length, 0);
-    await servesAgain();
+    await servesAnew(connected);
   });
 }
 
 test('never reused: a connection with a body after HEAD', async () => {
+  const connected = await noneOpen();
   answering(OK, false);
   const { answers } = await rawRequest(gw.port, ask('/orders', 'HEAD'), { methods: ['HEAD'] });
   assert.equal(answers[0].body, '');
-  await servesAgain();
+  await servesAnew(connected);
 });
 
 for (const [name, bytes] of Object.entries(CUT)) {
@@ -206,8 +224,7 @@ test('what the backend says of identity, hops and request ids is not passed on',
 
 test('a kept connection that the backend closes meanwhile is not a failed request', async () => {
   await servesAgain();
-  server.drop();
-  await until(() => server.open === 0, 'the connections to be gone');
+  await noneOpen();
   assert.equal((await get(`${gw.url}/orders`, { token })).status, 200);
 });
 
