@@ -1,5 +1,5 @@
-// The load: wrk, as many connections as asked for, each sending its next request as soon as the last
-// is answered.
+// The load: wrk, as many connections as asked for, each sending its next request as soon as the
+// last is answered.
 
 import { run } from './processes.mjs';
 

@@ -1,5 +1,5 @@
-// Starts processes so that they end with us whatever happens, and reads what the kernel knows of them:
-// CPU time and memory, summed over a process and all its descendants.
+// Starts processes so that they end with us whatever happens, and reads what the kernel knows of
+// them: CPU time and memory, summed over a process and all its descendants.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,17 +1,15 @@
 // Turns the samples of a case into the table that is printed and saved (Markdown).
 //
-// A sample is what one round of one peer measured. Ratios are taken inside a round, where both peers
-// met the same machine, and only then summed up over the rounds.
+// A sample is what one round of one peer measured. Ratios are taken inside a round, where both
+// peers met the same machine, and only then summed up over the rounds.
 
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
-
-// the share of the machine taken by others above which only the CPU column means much
-const NOISY = 0.05;
+import { DISTURBED } from './measure.mjs';
 
 const sorted = (values) => [...values].sort((a, b) => a - b);
 
-export function median(values) {
+function median(values) {
   const all = sorted(values);
   const half = all.length >> 1;
   return all.length % 2 === 1 ? all[half] : (all[half - 1] + all[half]) / 2;
@@ -79,7 +77,7 @@ function ratioRows(peer, samples, yard) {
 }
 
 /** The tables of one case: `samples` maps a peer's name to its samples, round by round. */
-export function caseReport({ item, peers, yardstick, samples, setting, noise }) {
+export function caseReport({ item, peers, yardstick, samples, setting, quality }) {
   const samplesOf = (name) => samples.get(name);
   const rivals = peers.filter((peer) => peer.name !== yardstick && peer.command !== undefined);
   const parts = [`## ${item.title}`, setting, peerTable(peers, samplesOf)];
@@ -92,10 +90,9 @@ export function caseReport({ item, peers, yardstick, samples, setting, noise }) 
     );
   }
   parts.push(
-    (noise.others + noise.stolen > NOISY ? '**Not a quiet machine.** ' : '') +
-      `Of the machine's time, other programs took ${percent(noise.others)} ` +
-      `(at most ${percent(noise.othersMax)} in a round), its host ${percent(noise.stolen)} ` +
-      `(${percent(noise.stolenMax)}).`,
+    (quality.disturbed > DISTURBED ? '**Not a quiet machine.** ' : '') +
+      `Other programs and the host took at most ${percent(quality.disturbed)} of the machine in a ` +
+      `round; ${quality.repeated} rounds that were disturbed more were repeated.`,
   );
   return parts.join('\n\n');
 }

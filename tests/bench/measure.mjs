@@ -1,0 +1,101 @@
+// The rounds: each loads all peers in turn, in the opposite order of the round before, so that a
+// machine that grows slower or faster favors none.
+
+import { cpus } from 'node:os';
+import { load, wrongAnswers } from './load.mjs';
+import { cpuOf, cpuOfMachine, cpuOfSelf, family, pssOf } from './processes.mjs';
+import { reached } from './site.mjs';
+import { expect } from './tally.mjs';
+
+/** The share of the machine that others may have in a round; above it the round is repeated. */
+export const DISTURBED = 0.05;
+
+const share = (part, total) => (total > 0 ? part / total : 0);
+
+// one peer, one round
+async function measure({ backend }, peer, item, { seconds, connections, threads }, tokens) {
+  const pids = family(peer.server.pid);
+  const others = peer.server === backend.server ? [] : family(backend.server.pid);
+  const clock = () => ({
+    own: cpuOf(pids),
+    backend: cpuOf(others).us,
+    self: cpuOfSelf(),
+    machine: cpuOfMachine(),
+    at: performance.now() * 1000,
+  });
+  const sent = { url: `${peer.url}${item.path}`, token: item.token && tokens[item.token] };
+  const passedOn = await reached(backend);
+  const a = clock();
+  const result = await load({ ...sent, seconds, connections, threads });
+  const b = clock();
+  const loadedMb = pssOf(pids);
+
+  expect(`${peer.name}, ${item.name}, load`, wrongAnswers(result, item.status));
+  // what was under way when the load ended has reached the backend, but was not counted
+  const more = (await reached(backend)) - passedOn - 1 - (item.status < 400 ? result.requests : 0);
+  expect(
+    `${peer.name}, ${item.name}, backend`,
+    more >= 0 && more <= 2 * connections ? null : `${more} more requests reached it than answered`,
+  );
+  expect(
+    `${peer.name}, processes`,
+    family(peer.server.pid).join() === pids.join() ? null : 'one was replaced under load',
+  );
+
+  const usedUs = b.own.us - a.own.us;
+  const userUs = b.own.userUs - a.own.userUs;
+  const systemUs = b.own.systemUs - a.own.systemUs;
+  const busyUs = b.machine.busyUs - a.machine.busyUs;
+  const stolenUs = b.machine.stolenUs - a.machine.stolenUs;
+  const oursUs = usedUs + (b.backend - a.backend) + (b.self - a.self);
+  const spanUs = b.at - a.at;
+  return {
+    perSecond: (result.requests * 1e6) / result.duration_us,
+    cpuUs: share(usedUs, result.requests),
+    systemShare: share(systemUs, userUs + systemUs),
+    p50Ms: result.p50_us / 1000,
+    p99Ms: result.p99_us / 1000,
+    p999Ms: result.p999_us / 1000,
+    restMb: peer.restMb,
+    loadedMb: peer.restMb === null ? null : loadedMb,
+    // the share of the machine that other programs and the host took meanwhile
+    disturbed: (Math.max(0, busyUs - oursUs) + stolenUs) / (spanUs * cpus().length),
+  };
+}
+
+// each peer once: a map from its name to its sample
+async function measureRound(site, order, item, given, tokens) {
+  const round = new Map();
+  for (const peer of order) {
+    const sample = await measure(site, peer, item, given, tokens);
+    round.set(peer.name, sample);
+    console.error(
+      `${item.name}, ${peer.name}: ${Math.round(sample.perSecond)} requests/s, ` +
+        `${sample.cpuUs.toFixed(1)} µs each, ${Math.round(sample.disturbed * 100)} % disturbed`,
+    );
+  }
+  return round;
+}
+
+/**
+ * Gives the rounds asked for. One that was disturbed is put aside and repeated, whatever its
+ * figures; when too many were, the least disturbed of them fill the gap.
+ */
+export async function measureCase(site, item, given, tokens) {
+  if (!given.smoke) {
+    await measureRound(site, site.peers, item, { ...given, seconds: 1 }, tokens);
+  }
+  const rounds = [];
+  const most = (round) => Math.max(...[...round.values()].map((sample) => sample.disturbed));
+  const quiet = () => rounds.filter((round) => most(round) <= DISTURBED).length;
+  const patience = given.rounds * (given.smoke ? 1 : 4);
+  while (quiet() < given.rounds && rounds.length < patience) {
+    const order = rounds.length % 2 === 0 ? site.peers : [...site.peers].reverse();
+    rounds.push(await measureRound(site, order, item, given, tokens));
+  }
+  const kept = rounds.sort((a, b) => most(a) - most(b)).slice(0, given.rounds);
+  const samples = new Map(
+    site.peers.map(({ name }) => [name, kept.map((round) => round.get(name))]),
+  );
+  return { samples, repeated: rounds.length - kept.length, disturbed: most(kept.at(-1)) };
+}
