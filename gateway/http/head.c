@@ -272,7 +272,7 @@ read_host(struct head *h)
 	if (!host_is_valid(authority) || (host != NULL && !span_eq_nocase(authority, h->host)))
 		return HEAD_HOST_UNLIKE;
 	h->host = authority;
-	h->target = span_skip(target, n);
+	h->target = n < target.n ? span_skip(target, n) : SPAN("/");
 	return HEAD_FINE;
 }
 
@@ -287,7 +287,7 @@ read_expectations(struct head *h)
 				h->expects_other = true;
 		}
 	const struct field *upgrade = head_find(h, FIELD_UPGRADE);
-	if (upgrade != NULL)
+	if (upgrade != NULL && head_connection_names(h, SPAN("upgrade")))
 		h->upgrade = upgrade->value;
 }
 

@@ -44,7 +44,7 @@ struct head_limits {
 struct head {
 	/* requests */
 	enum method	method;
-	struct span	target;		/* as sent, without "http://host" */
+	struct span	target;		/* as sent, without "http://host"; never empty */
 	struct span	host;		/* Host's value; empty only for HTTP/1.0 without one */
 	bool		expects_100;	/* Expect: 100-continue */
 	bool		expects_other;	/* any other expectation: 417 */
