@@ -25,7 +25,10 @@ step_function verify_token;
 step_function check_policy;
 /* Holds the consumer, address or route to its rate. */
 step_function limit_rate;
-/* Refuses a second token, in a form's body (RFC 6750 section 2); looks at the body's first 16 KiB. */
+/*
+ * Refuses a second token, in a form's body (RFC 6750 section 2); looks at the body's first 16
+ * KiB.
+ */
 step_function check_form;
 /* Passes the request on, and the answer back. */
 step_function forward;

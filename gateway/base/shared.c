@@ -218,7 +218,7 @@ shared_release(struct shared *s, unsigned slot, pid_t pid)
 
 	if (atomic_load(&own->pid) != pid)
 		return;
-	/* exchanges of a worker that died are under way no more; done while the slot is still its own */
+	/* what a dead worker had under way is no more; done while the slot is still its own */
 	board_forget(s->board, (int)slot);
 	atomic_store(&own->clients, 0);
 	atomic_compare_exchange_strong(&own->pid, &expected, 0);

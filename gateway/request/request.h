@@ -50,8 +50,8 @@ struct carrier {
 	 */
 	enum run	(*read_body)(struct request *, struct span *piece);
 	/*
-	 * What has come of the body, without taking it, as much as `t` holds. DONE: t is full, or holds
-	 * all there is; WAIT: more is to come; FAIL as with read_body.
+	 * What has come of the body, without taking it, as much as `t` holds. DONE: t is full, or
+	 * holds all there is; WAIT: more is to come; FAIL as with read_body.
 	 */
 	enum run	(*peek_body)(struct request *, struct text *t);
 	/* Says 100 Continue, if the client waits for it and nothing was sent yet. */
