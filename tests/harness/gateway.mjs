@@ -21,7 +21,9 @@ export const AUDIENCE = 'orders-api';
 const BROKEN = /Sanitizer|runtime error|bug: .* does not hold|ended by signal (4|6|7|8|11)\b/;
 
 /* A sanitizer keeps freed memory for long, which the tests of memory would count. */
-const SANITIZED = { ASAN_OPTIONS: 'quarantine_size_mb=1:detect_leaks=1' };
+const SANITIZED = {
+  ASAN_OPTIONS: `quarantine_size_mb=1:${process.env.ASAN_OPTIONS ?? 'detect_leaks=1'}`,
+};
 
 const running = new Set();
 process.on('exit', () =>
@@ -237,7 +239,7 @@ export async function gateway(
   const [command, ...rest] = [...before, BINARY, '-c', join(folder, 'gatehouse.conf'), ...args];
   const child = spawn(command, rest, {
     cwd: folder,
-    env: { ...SANITIZED, ...process.env, ...env },
+    env: { ...process.env, ...SANITIZED, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const gw = new Gateway(child, folder);
