@@ -1,5 +1,7 @@
 #include "upstream/call.h"
 
+#include <errno.h>
+
 #include "gateway/base/must.h"
 
 #define INTERIM_MAX	16
@@ -56,6 +58,14 @@ begin(struct call *c)
 	return true;
 }
 
+/* True if we could not even try: no descriptor, port or memory left. */
+static bool
+is_our_own_lack(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+	    error == EADDRNOTAVAIL;
+}
+
 /* The server under way can't be reached: on to another, if one is left. */
 static enum run
 give_up_server(struct call *c, enum call_error error)
@@ -98,8 +108,12 @@ call_open(struct call *c)
 
 		switch (c->state) {
 		case CALL_NEW:
-			if (!begin(c) && (run = give_up_server(c, CALL_NOT_CONNECTED)) == RUN_FAIL)
-				return run;
+			if (begin(c))
+				continue;
+			if (is_our_own_lack(errno))
+				return fail(c, CALL_NOT_CONNECTED);
+			if (give_up_server(c, CALL_NOT_CONNECTED) == RUN_FAIL)
+				return RUN_FAIL;
 			continue;
 		case CALL_CONNECTING:
 			run = go_on_connecting(c);
