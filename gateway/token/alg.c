@@ -1,5 +1,6 @@
 #include "gateway/token/alg.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evperr.h>
@@ -88,10 +89,20 @@ alg_sha256(struct alg_tools *tools, struct span in, uint8_t out[32])
 	return digest(tools, ALG_SHA256, in, out, NULL);
 }
 
+/*
+ * OpenSSL says "no" without a word where some allocations fail, so malloc(3) itself is asked: it
+ * leaves ENOMEM in errno, which nothing clears.
+ */
+void
+alg_begin(void)
+{
+	errno = 0;
+}
+
 enum alg_result
 alg_refusal(void)
 {
-	enum alg_result result = ALG_BAD;
+	enum alg_result result = errno == ENOMEM ? ALG_NO_MEMORY : ALG_BAD;
 
 	for (unsigned long e; (e = ERR_get_error()) != 0; )
 		if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE ||
@@ -142,6 +153,7 @@ alg_verify(struct alg_tools *tools, const struct alg *alg, struct alg_key *key, 
 	must((alg->family == ALG_HMAC) == (key->secret != NULL));
 	must((alg->family == ALG_HMAC) == (key->pkey == NULL));
 
+	alg_begin();
 	enum alg_result result = verify(tools, alg, key, input, signature);
 	if (result == ALG_GOOD)
 		return ALG_GOOD;
@@ -154,6 +166,7 @@ alg_public_key(struct alg_key *key, const char *type, OSSL_PARAM *params)
 {
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 
+	alg_begin();
 	if (context == NULL || EVP_PKEY_fromdata_init(context) != 1) {
 		EVP_PKEY_CTX_free(context);
 		alg_refusal();

@@ -23,7 +23,9 @@ enum alg_result alg_digest_verify(struct alg_tools *tools, const struct alg *alg
     EVP_PKEY_CTX *context, struct span input, struct span signature);
 /* Makes key->pkey, a public key of one type, from parameters. */
 enum alg_result alg_public_key(struct alg_key *key, const char *type, OSSL_PARAM *params);
-/* Empties OpenSSL's error queue and tells a lack of memory from a refusal. */
+/* Before what alg_refusal() is to judge. */
+void alg_begin(void);
+/* Empties OpenSSL's error queue and tells a lack of memory since alg_begin() from a refusal. */
 enum alg_result alg_refusal(void);
 
 #endif

@@ -1,5 +1,6 @@
 #include "gateway/token/jwks.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -78,9 +79,11 @@ jwks_parse(struct alg_tools *tools, struct span bytes, const char *label, const 
 		*reason = "it is larger than 256 KiB";
 		return NULL;
 	}
+	/* without memory jansson may go on with strings cut short, so malloc(3) itself is asked */
+	errno = 0;
 	json_t *root = json_loadb(bytes.p, bytes.n, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(root)) {
-		*reason = "it is no JSON object";
+	if (errno == ENOMEM || !json_is_object(root)) {
+		*reason = errno == ENOMEM ? jwk_no_memory : "it is no JSON object";
 		json_decref(root);
 		return NULL;
 	}
