@@ -8,6 +8,7 @@
 /* The keys of one issuer as this process has them. */
 struct ring_issuer {
 	const char		*name;
+	uint64_t		 id;
 	struct keys_slot	 slot;
 	bool			 has_slot;
 	uint64_t		 generation;	/* of `set`; 0: none */
@@ -17,6 +18,7 @@ struct ring_issuer {
 
 struct keyring {
 	struct alg_tools	*tools;
+	struct keys		*keys;
 	size_t			 n;
 	struct ring_issuer	 issuers[];
 };
@@ -30,13 +32,15 @@ keyring_open(const struct config *conf, struct keys *keys, struct alg_tools *too
 		return NULL;
 
 	ring->tools = tools;
+	ring->keys = keys;
 	ring->n = conf->n_issuers;
 	for (size_t i = 0; i < ring->n; i++) {
 		struct ring_issuer *r = &ring->issuers[i];
 		r->name = conf->issuers[i].name;
-		r->has_slot = keys_slot(keys, conf->issuers[i].id, true, &r->slot);
+		r->id = conf->issuers[i].id;
+		r->has_slot = keys_slot(keys, r->id, true, &r->slot);
 		if (!r->has_slot)
-			log_error("issuer \"%s\": there is no room for its keys", r->name);
+			log_warn("issuer \"%s\": there is no room for its keys yet", r->name);
 	}
 	return ring;
 }
@@ -67,23 +71,22 @@ keyring_parsed(const struct keyring *ring, size_t issuer)
 	return ring->issuers[issuer].generation;
 }
 
-void
-keyring_want(struct keyring *ring, size_t issuer)
-{
-	if (ring->issuers[issuer].has_slot)
-		keys_want(&ring->issuers[issuer].slot);
-}
-
-/* Reads the shared set anew; whatever goes wrong, the old one is gone: it may hold removed keys. */
+/*
+ * Reads the shared set anew; whatever goes wrong, the old one is gone: it may hold removed keys.
+ * The slot is looked for anew too: there may have been none, or it was given to another issuer.
+ */
 static void
 reload(struct keyring *ring, struct ring_issuer *r)
 {
 	const char *reason = "there is no memory";
-	char *bytes = malloc(KEYS_BYTES_MAX);
 	uint64_t generation = 0;
 
 	jwks_free(&r->set);
 	r->generation = 0;
+	r->has_slot = keys_slot(ring->keys, r->id, false, &r->slot);
+	if (!r->has_slot)
+		return;
+	char *bytes = malloc(KEYS_BYTES_MAX);
 	if (bytes != NULL) {
 		size_t n = keys_read(&r->slot, bytes, KEYS_BYTES_MAX, &generation);
 		if (n > 0)
@@ -105,7 +108,7 @@ current(struct keyring *ring, size_t issuer)
 {
 	struct ring_issuer *r = &ring->issuers[issuer];
 
-	if (r->has_slot && keys_generation(&r->slot) != r->generation)
+	if (!r->has_slot || keys_generation(&r->slot) != r->generation)
 		reload(ring, r);
 	return r->set;
 }

@@ -45,7 +45,5 @@ bool keyring_has(struct keyring *ring, size_t issuer, uint64_t fingerprint);
 uint64_t keyring_generation(const struct keyring *ring, size_t issuer);
 /* Generation of the set that keyring_find() looked at last. */
 uint64_t keyring_parsed(const struct keyring *ring, size_t issuer);
-/* Asks the keeper to fetch the issuer's set again; it decides when (jwks_cooldown). */
-void keyring_want(struct keyring *ring, size_t issuer);
 
 #endif

@@ -210,18 +210,3 @@ recall_verify(struct recall *r, struct span token, int64_t now_wall_s, struct ar
 	else if (verdict_keeps(j->verdict))
 		remember_bad(r, now_wall_s, j, &answer);
 }
-
-void
-recall_want_keys(struct recall *r, const struct judgement *j)
-{
-	if (j->issuer != NULL)
-		keyring_want(r->ring, (size_t)(j->issuer - r->conf->issuers));
-}
-
-uint64_t
-recall_generation(const struct recall *r, const struct judgement *j)
-{
-	if (j->issuer == NULL)
-		return 0;
-	return keyring_generation(r->ring, (size_t)(j->issuer - r->conf->issuers));
-}

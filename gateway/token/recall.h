@@ -58,13 +58,9 @@ bool recall_find(struct recall *recall, struct span token, int64_t now_wall_s,
 /*
  * Judges the token by itself and remembers the verdict where that is allowed (never what is good if
  * something was revoked since recall_find()). Completes `j`. After VERDICT_UNKNOWN_KEY or
- * _KEYS_UNAVAILABLE recall_want_keys() may help, and then another call.
+ * _KEYS_UNAVAILABLE another call is worth it once the issuer has other keys.
  */
 void recall_verify(struct recall *recall, struct span token, int64_t now_wall_s,
     struct arena *arena, struct judgement *j);
-/* Asks the keeper for a fresh key set of j->issuer; it decides when (jwks_cooldown). */
-void recall_want_keys(struct recall *recall, const struct judgement *j);
-/* Generation of the shared key set of j->issuer: a change is worth another recall_verify(). */
-uint64_t recall_generation(const struct recall *recall, const struct judgement *j);
 
 #endif
