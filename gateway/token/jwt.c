@@ -62,7 +62,10 @@ struct check {
 /* A member of the header or the claims; NULL: there is none. */
 #define member(object, name)	doc_get((object), SPAN(name))
 
-/* Cuts the compact form at its dots (RFC 7515 section 7.1): exactly three parts, none empty. */
+/*
+ * Cuts the compact form at its dots (RFC 7515 section 7.1): exactly three parts. The last may be
+ * empty until the header has told why: "none" is a better reason to refuse it.
+ */
 static enum verdict
 split(struct check *c)
 {
@@ -79,7 +82,7 @@ split(struct check *c)
 	if (dots == 4)
 		return VERDICT_ENCRYPTED;
 	c->part[SIGNATURE] = rest;
-	if (dots != PARTS - 1 || c->part[HEADER].n == 0 || c->part[CLAIMS].n == 0 || rest.n == 0)
+	if (dots != PARTS - 1 || c->part[HEADER].n == 0 || c->part[CLAIMS].n == 0)
 		return VERDICT_MALFORMED;
 	return VERDICT_ACTIVE;
 }
@@ -127,7 +130,9 @@ read_header(struct check *c)
 	if ((kid != NULL && c->kid.p == NULL) || c->kid.n > KID_MAX)
 		return VERDICT_MALFORMED;
 	c->alg = alg_find(doc_string(member(c->header, "alg")));
-	return c->alg != NULL ? VERDICT_ACTIVE : VERDICT_ALGORITHM;
+	if (c->alg == NULL)
+		return VERDICT_ALGORITHM;
+	return c->part[SIGNATURE].n > 0 ? VERDICT_ACTIVE : VERDICT_MALFORMED;
 }
 
 static enum verdict

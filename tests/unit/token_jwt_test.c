@@ -313,6 +313,8 @@ START_TEST(a_token_has_one_spelling)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_verdict(bad[i], VERDICT_MALFORMED);
 	ck_verdict(str("%sA", good), VERDICT_BAD_SIGNATURE);
+	ck_verdict(str("%s.e30.", b64("{\"alg\":\"none\"}", 14)), VERDICT_ALGORITHM);
+	ck_verdict(str("%s.e30", b64("{\"alg\":\"none\"}", 14)), VERDICT_MALFORMED);
 	ck_verdict(str("%s.x.y", good), VERDICT_ENCRYPTED);
 	ck_verdict("e30..a.b.c", VERDICT_ENCRYPTED);
 	ck_verdict(str("%s.x.y.z", good), VERDICT_MALFORMED);
