@@ -19,7 +19,9 @@ pid_file_write(const char *path)
 	if (path[0] == '\0')
 		return true;
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	f = fopen(fresh, "we");
+	/* never through a link that somebody left there */
+	unlink(fresh);
+	f = fopen(fresh, "wxe");
 	good = f != NULL && fprintf(f, "%d\n", (int)getpid()) > 0;
 	if (f != NULL && fclose(f) != 0)
 		good = false;

@@ -85,20 +85,37 @@ privilege_harden(void)
 		log_warn("cannot switch tracing off: %s", strerror(errno));
 }
 
+/* True for a file that is ours alone, under no other name. */
+static bool
+is_own(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    st.st_nlink == 1;
+}
+
+/*
+ * The user may be able to write to the folder of the log, and whoever took a worker over could put
+ * a link there to a file of ours. So what a link leads to (/dev/stdout may be one) is neither made
+ * nor given away.
+ */
 bool
 privilege_log_file(const struct privilege *p, const char *path)
 {
-	struct stat st;
-	bool good = true;
+	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	bool good = true, link;
 	int fd;
 
 	if (strcmp(path, "-") == 0 || strcmp(path, "off") == 0)
 		return true;
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+	fd = open(path, flags | O_CREAT | O_NOFOLLOW, 0640);
+	link = fd < 0 && errno == ELOOP;
+	if (link)
+		fd = open(path, flags);
 	if (fd < 0)
 		return false;
-	if (p->drop && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	    fchown(fd, p->uid, p->gid) != 0)
+	if (p->drop && !link && is_own(fd) && fchown(fd, p->uid, p->gid) != 0)
 		good = false;
 	close(fd);
 	return good;

@@ -38,7 +38,8 @@ bool privilege_drop(const struct privilege *p);
 void privilege_harden(void);
 /*
  * Sees to it that children can write a log file: creates it, and gives it to their user if it is a
- * regular file of ours. "-" and "off" are left alone. False (errno set) if it can't be opened.
+ * regular file of ours and no link. "-" and "off" are left alone. False (errno set) if it can't be
+ * opened.
  */
 bool privilege_log_file(const struct privilege *p, const char *path);
 
