@@ -52,6 +52,9 @@ run_idle(struct loop *loop, struct task *task)
 {
 	struct conn *c = (struct conn *)((char *)task - offsetof(struct conn, task));
 
+	/* woken while it waited, but leased before its turn came */
+	if (task->deadline_ms == 0)
+		return;
 	if (!has_spoken(c) && loop_now_ms(loop) < task->deadline_ms)
 		return;
 	unlink_idle(c);
