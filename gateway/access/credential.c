@@ -61,14 +61,12 @@ has_form(const struct request *r)
 enum step_result
 check_form(struct request *r)
 {
+	char memory[1 + FORM_ROOM];
+	struct text form = { memory + 1, 0, FORM_ROOM, false };
+
 	if (!has_form(r))
 		return STEP_NEXT;
-	/* the "?" makes a query of the form */
-	char *memory = arena_alloc(&r->arena, 1 + FORM_ROOM);
-	if (memory == NULL)
-		return refuse(r, REFUSE_NO_MEMORY);
-	struct text form = { memory + 1, 0, FORM_ROOM, false };
-	memory[0] = '?';
+	memory[0] = '?';	/* makes a query of the form */
 	r->carrier->ask_body(r);
 	if (r->carrier->flush(r) == RUN_FAIL)
 		return refuse_body(r);
