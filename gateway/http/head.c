@@ -307,7 +307,8 @@ head_parse_request(struct head *h, struct span bytes, const struct head_limits *
 
 	*h = (struct head){ 0 };
 	if ((fault = read_request_line(h, first_line(bytes), limits)) != HEAD_FINE ||
-	    (fault = fields_gather(h, FIELDS_REQUEST, bytes, limits->max_fields, fields)) != HEAD_FINE ||
+	    (fault = fields_gather(h, FIELDS_REQUEST, bytes, limits->max_fields,
+	    fields)) != HEAD_FINE ||
 	    (fault = read_framing(h)) != HEAD_FINE || (fault = read_host(h)) != HEAD_FINE)
 		return fault;
 	for (unsigned i = 0; i < h->n_fields; i++)
@@ -348,7 +349,8 @@ static enum head_fault
 response_framing(struct head *h, enum method method)
 {
 	if (h->status < 200 || h->status == 204) {
-		if (h->framing == FRAMING_CHUNKED || (h->framing == FRAMING_LENGTH && h->length > 0))
+		if (h->framing == FRAMING_CHUNKED ||
+		    (h->framing == FRAMING_LENGTH && h->length > 0))
 			return h->framing == FRAMING_CHUNKED ? HEAD_CODING : HEAD_LENGTH;
 		h->framing = FRAMING_NONE;
 	} else if (h->status == 304 || method == METHOD_HEAD) {
@@ -381,7 +383,8 @@ head_parse_response(struct head *h, struct span bytes, const struct head_limits 
 
 	*h = (struct head){ 0 };
 	if ((fault = read_status_line(h, first_line(bytes))) != HEAD_FINE ||
-	    (fault = fields_gather(h, FIELDS_RESPONSE, bytes, limits->max_fields, fields)) != HEAD_FINE ||
+	    (fault = fields_gather(h, FIELDS_RESPONSE, bytes, limits->max_fields,
+	    fields)) != HEAD_FINE ||
 	    (fault = read_framing(h)) != HEAD_FINE)
 		return fault;
 	read_connection(h);

@@ -3,8 +3,8 @@
  *
  *	READING		waits for a head, or for the rest of one
  *	SERVING		a request runs; the connection does what the request asks of its carrier
- *	LINGERING	the last answer is sent and our side is shut; what still comes is thrown away,
- *			lest closing resets the connection before the client has read its answer
+ *	LINGERING	the last answer is sent and our side is shut; what still comes is thrown
+ *			away, lest closing resets the connection before the client has read it
  *
  * A worker that drains answers the next request of each connection with `Connection: close`, and
  * closes one only after DRAIN_QUIET_MS without a byte, so a request that is already on its way is
@@ -41,6 +41,9 @@ client_close(struct client *c)
 
 	if (c->grave.dig != NULL)
 		return;
+	/* an answer that breaks off must not look whole */
+	if (c->request != NULL && c->request->answer_begun && c->request->phase != REQUEST_ENDED)
+		wire_reset(&c->wire, g->loop);
 	request_free(&c->request);
 	inbox_fini(&c->in);
 	wire_close(&c->wire, g->loop);
@@ -92,6 +95,7 @@ static void
 linger(struct client *c)
 {
 	wire_shutdown(&c->wire);
+	inbox_fini(&c->in);
 	c->state = CLIENT_LINGERING;
 	c->linger_until_ms = loop_now_ms(c->gate->loop) + LINGER_MS;
 	wait_until(c, c->linger_until_ms);

@@ -172,6 +172,8 @@ START_TEST(an_upgrade_takes_what_was_left)
 	ck_assert_str_eq(left.listeners.items[1].name, "[::1]:0");
 	ck_assert(left.listeners.items[1].admin);
 	ck_assert_uint_eq(port_of(&left.listeners.items[0]), port_of(&set.items[0]));
+	free(left.listeners.items);
+	listeners_close(&set);
 }
 END_TEST
 
