@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/request/request.h"
 
 #define ACCEPTS_PER_TURN	8	/* more would let one worker take a whole burst */
 #define LEAD			4	/* clients more than the least busy worker, and */
@@ -36,15 +38,6 @@
 #define BUSY_BODY	"{\"error\":\"temporarily_unavailable\"," \
 			"\"error_description\":\"too many connections are open\"}"
 
-static const char busy_answer[] =
-    "HTTP/1.1 503 Service Unavailable\r\n"
-    "Content-Type: application/json\r\n"
-    "Content-Length: 87\r\n"
-    "Retry-After: 1\r\n"
-    "Connection: close\r\n"
-    "\r\n"
-    BUSY_BODY;
-_Static_assert(sizeof(BUSY_BODY) - 1 == 87, "Content-Length of the busy answer");
 
 struct door {
 	int		fd;
@@ -153,11 +146,16 @@ warn_of_crowd(struct doorman *d)
 }
 
 static void
-tell_busy(int fd)
+tell_busy(struct doorman *d, int fd)
 {
-	char unread[4096];
+	char id[REQUEST_ID_LEN], answer[512], unread[4096];
+	struct text t = TEXT_OVER(answer);
 
-	if (send(fd, busy_answer, sizeof(busy_answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+	request_make_id(d->gate, id);
+	text_fmt(&t, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+	    "Content-Length: %zu\r\nRetry-After: 1\r\nX-Request-ID: %.*s\r\n"
+	    "Connection: close\r\n\r\n" BUSY_BODY, sizeof(BUSY_BODY) - 1, REQUEST_ID_LEN, id);
+	if (send(fd, t.p, t.n, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
 		shutdown(fd, SHUT_WR);
 	/* closing with unread bytes would reset the connection, and the answer with it */
 	while (recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
@@ -182,7 +180,7 @@ shed(struct doorman *d)
 		for (int n = 0; n < SHED_PER_PAUSE; n++) {
 			if (take(&d->doors[i], &fd, &address) != TAKEN_CLIENT)
 				break;
-			tell_busy(fd);
+			tell_busy(d, fd);
 		}
 	keep_reserve(d);
 }

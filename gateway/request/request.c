@@ -8,9 +8,8 @@
 
 #define HEAP_LIMIT	((size_t)1 << 20)	/* of one request's arena */
 
-/* Ids are unique over all workers and restarts, and don't tell how many requests there are. */
-static void
-make_id(struct gate *g, char id[REQUEST_ID_LEN])
+void
+request_make_id(struct gate *g, char id[REQUEST_ID_LEN])
 {
 	uint64_t count = g->id_count++;
 	struct text t = { id, 0, REQUEST_ID_LEN, false };
@@ -43,7 +42,7 @@ request_new(struct gate *gate, const struct carrier *carrier, void *connection, 
 	r->head.fields = (struct field *)(r + 1);
 	char *memory = (char *)(r + 1) + fields;
 	arena_init(&r->arena, memory, gate->requests.size - sizeof(*r) - fields, HEAP_LIMIT);
-	make_id(gate, r->id);
+	request_make_id(gate, r->id);
 	r->tally.start_us = clock_us();
 	return r;
 }

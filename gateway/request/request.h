@@ -137,6 +137,11 @@ struct request {
 	struct tally		 tally;
 };
 
+/*
+ * Makes the id of a request: unique over all workers and restarts, and it does not tell how many
+ * there are.
+ */
+void request_make_id(struct gate *g, char id[REQUEST_ID_LEN]);
 /* A fresh request of a connection; the arena is ready. NULL when there is no memory. */
 struct request *request_new(struct gate *gate, const struct carrier *carrier, void *connection,
     struct task *task);

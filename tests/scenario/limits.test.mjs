@@ -53,6 +53,12 @@ test('out of file descriptors it goes on serving whom it holds, and recovers', a
 test('with max_connections held, others are shed or wait, and come in later', async (t) => {
   const { gw } = await house(t, { workers: 1, top: 'max_connections = 8' });
   const crowd = await Promise.all(Array.from({ length: 20 }, () => connect(gw.port)));
+  await until(() => crowd.some((client) => client.bytes.length > 0), 'somebody is shed');
+  const said = crowd.filter((client) => client.bytes.length > 0).map((client) => `${client.bytes}`);
+  for (const answer of said) assert.match(answer, /^HTTP\/1\.1 503 .*\r\nRetry-After: 1\r\n/s);
+  const ids = said.map((answer) => answer.match(/\r\nX-Request-ID: ([0-9a-f]{32})\r\n/)?.[1]);
+  assert.equal(new Set(ids).size, said.length);
+  assert.ok(!ids.includes(undefined));
   crowd.forEach((client) => client.destroy());
   await until(
     () =>
