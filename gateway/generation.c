@@ -7,6 +7,9 @@
 #define KEEPER_END_MS		2000	/* until an ending keeper is stopped */
 #define OVERTIME_MS		1000	/* beyond drain_timeout: workers keep to it by themselves */
 
+_Static_assert(2 * (CONFIG_WORKERS_MAX + 1) <= SHARED_SLOTS,
+    "two generations find slots for their workers and keepers at the same time");
+
 struct generation *
 generation_new(uint64_t number, struct config *config, struct listeners *listeners,
     enum generation_keeper keeper, uint64_t now_ms)
@@ -14,8 +17,6 @@ generation_new(uint64_t number, struct config *config, struct listeners *listene
 	struct generation *g = calloc(1, sizeof(*g));
 	size_t n = config->workers;
 
-	if (n > GENERATION_WORKERS_MAX)
-		n = GENERATION_WORKERS_MAX;
 	if (g == NULL || (g->workers = calloc(n, sizeof(*g->workers))) == NULL) {
 		free(g);
 		return NULL;

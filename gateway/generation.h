@@ -17,9 +17,6 @@
 #include "gateway/listener.h"
 #include "gateway/seat.h"
 
-/* Two generations must find slots for all their workers and keepers at the same time. */
-#define GENERATION_WORKERS_MAX	(SHARED_SLOTS / 2 - 1)
-
 enum generation_state {
 	GENERATION_STARTING,	/* its workers accept already, but it may still come to nothing */
 	GENERATION_SERVING,

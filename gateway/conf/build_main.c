@@ -113,7 +113,7 @@ count_cores(void)
 	cpu_set_t set;
 	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
-	return n < 1 ? 1 : n > 128 ? 128 : (unsigned)n;
+	return n < 1 ? 1 : n > CONFIG_WORKERS_MAX ? CONFIG_WORKERS_MAX : (unsigned)n;
 }
 
 /* A log or pid file can be made only in a folder that is there. */

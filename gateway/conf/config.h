@@ -56,6 +56,8 @@ enum config_validate {
 	VALIDATE_LOCAL,
 };
 
+/* Workers at once: each has a slot in shared memory, and two generations of them meet. */
+#define CONFIG_WORKERS_MAX 63
 /* Issuers at once: each has a slot for its keys in shared memory. */
 #define CONFIG_ISSUERS_MAX	32
 
