@@ -16,6 +16,35 @@ host_name(struct span host)
 	return host;
 }
 
+/*
+ * Makes one of all lines of a list (RFC 9110 section 5.3), kept in the first of them: a proxy may
+ * add a line of its own below the client's, and it is the end of the list that counts.
+ */
+static void
+join_lines(struct request *r, enum field_id id)
+{
+	struct head *h = &r->head;
+	struct field *first = NULL;
+	size_t room = 0;
+
+	if (head_count(h, id) < 2)
+		return;
+	for (unsigned i = 0; i < h->n_fields; i++)
+		room += h->fields[i].id == id ? h->fields[i].value.n + 2 : 0;
+	char *memory = arena_alloc(&r->arena, room);
+	struct text list = { memory, 0, memory == NULL ? 0 : room, false };
+	for (unsigned i = 0; i < h->n_fields; i++) {
+		if (h->fields[i].id != id)
+			continue;
+		if (first == NULL)
+			first = &h->fields[i];
+		else
+			text_put(&list, SPAN(", "));
+		text_put(&list, h->fields[i].value);
+	}
+	first->value = text_span(&list);	/* nothing, where there is no memory: as if unsaid */
+}
+
 /* The client, and what a proxy we trust says of it. */
 static void
 learn_client(struct request *r)
@@ -24,9 +53,12 @@ learn_client(struct request *r)
 
 	if (!r->peer_trusted)
 		return;
+	join_lines(r, FIELD_X_FORWARDED_FOR);
+	join_lines(r, FIELD_FORWARDED);
 	if ((field = head_find(&r->head, FIELD_X_FORWARDED_FOR)) != NULL)
 		r->client = trusted_client(r->gate->config, field->value, r->peer);
 	if ((field = head_find(&r->head, FIELD_X_FORWARDED_PROTO)) != NULL &&
+	    head_count(&r->head, FIELD_X_FORWARDED_PROTO) == 1 &&
 	    span_eq_nocase(field->value, SPAN("https")))
 		r->scheme = SPAN("https");
 }

@@ -2,20 +2,27 @@
 
 #define FIXED_ROOM	512
 
-/* What a trusted proxy sent in this field; empty otherwise. */
+/* What a trusted proxy sent in this list, whose lines were made one; empty otherwise. */
 static struct span
-trusted_value(const struct request *r, enum field_id id)
+trusted_list(const struct request *r, enum field_id id)
 {
 	const struct field *f = r->peer_trusted ? head_find(&r->head, id) : NULL;
 
 	return f == NULL ? SPAN("") : f->value;
 }
 
+/* The same of a single value: said twice, it may be the client's as well as the proxy's. */
+static struct span
+trusted_value(const struct request *r, enum field_id id)
+{
+	return head_count(&r->head, id) == 1 ? trusted_list(r, id) : SPAN("");
+}
+
 size_t
 forwarded_room(const struct request *r)
 {
 	return FIXED_ROOM + 4 * r->peer.n + r->client.n + 3 * r->head.host.n +
-	    trusted_value(r, FIELD_X_FORWARDED_FOR).n + trusted_value(r, FIELD_FORWARDED).n +
+	    trusted_list(r, FIELD_X_FORWARDED_FOR).n + trusted_list(r, FIELD_FORWARDED).n +
 	    trusted_value(r, FIELD_X_FORWARDED_HOST).n + trusted_value(r, FIELD_X_FORWARDED_PORT).n;
 }
 
@@ -46,7 +53,7 @@ port_of(const struct request *r)
 static void
 put_forwarded(struct text *t, const struct request *r)
 {
-	struct span before = trusted_value(r, FIELD_FORWARDED);
+	struct span before = trusted_list(r, FIELD_FORWARDED);
 	bool ipv6 = memchr(r->peer.p, ':', r->peer.n) != NULL;
 
 	text_put(t, SPAN("Forwarded: "));
@@ -72,7 +79,7 @@ forwarded_put(struct text *t, const struct request *r)
 	struct span host = trusted_value(r, FIELD_X_FORWARDED_HOST);
 	struct span port = trusted_value(r, FIELD_X_FORWARDED_PORT);
 
-	put_line(t, SPAN("X-Forwarded-For"), trusted_value(r, FIELD_X_FORWARDED_FOR), r->peer);
+	put_line(t, SPAN("X-Forwarded-For"), trusted_list(r, FIELD_X_FORWARDED_FOR), r->peer);
 	put_line(t, SPAN("X-Forwarded-Proto"), SPAN(""), r->scheme);
 	if (host.n > 0 || r->head.host.n > 0)
 		put_line(t, SPAN("X-Forwarded-Host"), SPAN(""), host.n > 0 ? host : r->head.host);

@@ -12,7 +12,7 @@
 #include "gateway/token/doc.h"
 #include "tests/unit/loop_support.h"
 
-#define MAX_FIELDS	20
+#define MAX_FIELDS	30
 #define ISSUER_ID	11
 
 static struct config config;
@@ -32,7 +32,7 @@ static struct shared shared = { .control = &control };
 static struct gate gate;
 static struct request request;
 static struct field request_fields[MAX_FIELDS];
-static _Alignas(16) char request_memory[32768];
+static _Alignas(16) char request_memory[1 << 18];
 static char head_bytes[8192];
 static _Alignas(8) char facts_room[FACTS_MAX];
 
