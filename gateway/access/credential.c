@@ -7,10 +7,8 @@
 static bool
 is_one_word(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] == ' ' || s.p[i] == '\t' || s.p[i] == ',')
-			return false;
-	return s.n > 0;
+	return s.n > 0 && memchr(s.p, ' ', s.n) == NULL && memchr(s.p, '\t', s.n) == NULL &&
+	    memchr(s.p, ',', s.n) == NULL;
 }
 
 /* Takes the scheme off: true if the value speaks of a bearer token at all. */

@@ -10,6 +10,33 @@ span_trim(struct span s)
 	return s;
 }
 
+static bool
+has_control_slowly(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+bool
+span_has_control(struct span s)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+
+	/* eight bytes at a time: a top bit is set where a byte is below 0x20, or is 0x7f */
+	for (; s.n >= 8; s = span_skip(s, 8)) {
+		uint64_t word;
+
+		memcpy(&word, s.p, sizeof(word));
+		uint64_t del = word ^ ones * 0x7f;
+		uint64_t hits = ((word - ones * 0x20) & ~word) | ((del - ones) & ~del);
+		if ((hits & tops) != 0 && has_control_slowly(span_make(s.p, 8)))
+			return true;
+	}
+	return has_control_slowly(s);
+}
+
 bool
 span_next(struct span *rest, char separator, struct span *item)
 {

@@ -74,6 +74,9 @@ span_skip(struct span s, size_t n)
 /* Cuts spaces and tabs off both ends (optional white space, RFC 9110 section 5.6.3). */
 struct span span_trim(struct span s);
 
+/* True if a byte is a control character (below 0x20 or 0x7f) other than a tab. */
+bool span_has_control(struct span s);
+
 /*
  * Takes the next item of a list separated by one character from *rest, trimmed.
  * False at the end; empty items are handed out, so the caller decides about them.

@@ -110,9 +110,8 @@ fields_gather(struct head *h, enum fields_kind kind, struct span bytes, unsigned
 
 		f->value = span_trim(f->value);
 		f->id = field_find(f->name);
-		for (size_t k = 0; k < f->value.n; k++)
-			if ((unsigned char)f->value.p[k] < 0x20 && f->value.p[k] != '\t')
-				return HEAD_FIELD_VALUE;
+		if (span_has_control(f->value))
+			return HEAD_FIELD_VALUE;
 	}
 	h->fields = fields;
 	h->n_fields = g.n;

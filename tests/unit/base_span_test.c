@@ -66,6 +66,26 @@ START_TEST(hands_out_every_item)
 }
 END_TEST
 
+START_TEST(sees_a_control_character_at_every_place)
+{
+	char bytes[40];
+
+	for (size_t n = 0; n <= sizeof(bytes); n++)
+		for (size_t at = 0; at < n; at++)
+			for (int c = 0; c < 256; c++) {
+				memset(bytes, 'x', sizeof(bytes));
+				bytes[at] = (char)c;
+				ck_assert_int_eq(span_has_control(span_make(bytes, n)),
+				    (c < 0x20 && c != '\t') || c == 0x7f);
+			}
+	memset(bytes, '\t', sizeof(bytes));
+	ck_assert(!span_has_control(span_make(bytes, sizeof(bytes))));
+	bytes[7] = '\n';
+	ck_assert(span_has_control(span_make(bytes, sizeof(bytes))));
+	ck_assert(!span_has_control(SPAN("")));
+}
+END_TEST
+
 START_TEST(reads_one_spelling_of_a_number)
 {
 	static const char *const bad[] = {
@@ -85,4 +105,5 @@ START_TEST(reads_one_spelling_of_a_number)
 END_TEST
 
 SUITE_RUN("base_span", compares_by_length_and_bytes, folds_ascii_only, trims_spaces_and_tabs_alone,
-    hands_out_every_item, reads_one_spelling_of_a_number)
+    hands_out_every_item, sees_a_control_character_at_every_place,
+    reads_one_spelling_of_a_number)
