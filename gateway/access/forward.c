@@ -17,6 +17,8 @@
 #include "gateway/request/refuse.h"
 #include "shm/hash.h"
 
+#define PIECES_PER_TURN	16	/* of each direction; then other connections come first */
+
 enum up_state {
 	UP_BODY,		/* reads the client's body */
 	UP_LAST,		/* all is queued, the rest is being sent */
@@ -49,12 +51,21 @@ enum pumped {
 	PUMP_RETRY,		/* the call is as new */
 };
 
+/* There are servers that don't read a body where they expect none, and take it for a request. */
+static bool
+may_be_misread(const struct exchange *e)
+{
+	enum method m = e->call.method;
+
+	return e->content > 0 && (m == METHOD_GET || m == METHOD_HEAD || m == METHOD_DELETE);
+}
+
 static void
 end_exchange(void *exchange)
 {
 	struct exchange *e = exchange;
 
-	call_end(&e->call, e->up == UP_DONE);
+	call_end(&e->call, e->up == UP_DONE && !may_be_misread(e));
 }
 
 static struct exchange *
@@ -132,14 +143,35 @@ fail_down(struct request *r, struct exchange *e)
 	return PUMP_REFUSED;
 }
 
+/*
+ * The server gets no more of the request, but the answer that has begun goes on: a client that is
+ * answered early may well stop sending.
+ */
+static enum pumped
+cut_request(struct request *r, struct exchange *e, const char *failure)
+{
+	r->tally.failure = failure;
+	r->must_close = true;
+	e->up = UP_BROKEN;
+	return PUMP_DONE;
+}
+
 /* The client's body is malformed, too slow, or the client is gone. */
 static enum pumped
-fail_body(struct request *r)
+fail_body(struct request *r, struct exchange *e)
 {
 	if (r->answer_begun)
-		return break_off(r, "request cut short");
+		return cut_request(r, e, "request cut short");
 	refuse_body(r);
 	return PUMP_REFUSED;
+}
+
+/* Enough for this turn. */
+static enum pumped
+yield(struct request *r)
+{
+	task_wake(r->gate->loop, r->task);
+	return PUMP_WAIT;
 }
 
 /* Queues the next piece of the client's body. */
@@ -152,14 +184,14 @@ take_piece(struct request *r, struct exchange *e)
 	case RUN_WAIT:
 		return PUMP_WAIT;
 	case RUN_FAIL:
-		return fail_body(r);
+		return fail_body(r, e);
 	case RUN_DONE:
 		break;
 	}
 	e->content += piece.n;
 	if (e->content > r->route->config->max_body) {
 		if (r->answer_begun)
-			return break_off(r, "request too large");
+			return cut_request(r, e, "request too large");
 		r->must_close = true;
 		refuse(r, REFUSE_BODY_SIZE);
 		return PUMP_REFUSED;
@@ -191,7 +223,7 @@ pump_up(struct request *r, struct exchange *e)
 		if (take_piece(r, e) == PUMP_REFUSED)
 			return PUMP_REFUSED;
 	}
-	while (e->up != UP_DONE && e->up != UP_BROKEN) {
+	for (unsigned n = 0; e->up != UP_DONE && e->up != UP_BROKEN; n++) {
 		switch (call_flush(&e->call)) {
 		case RUN_WAIT:
 			return PUMP_WAIT;
@@ -205,6 +237,8 @@ pump_up(struct request *r, struct exchange *e)
 			e->up = UP_DONE;
 			break;
 		}
+		if (n == PIECES_PER_TURN)
+			return yield(r);
 		r->carrier->ask_body(r);
 		if ((pumped = take_piece(r, e)) != PUMP_DONE) {
 			if (pumped == PUMP_WAIT)
@@ -251,6 +285,22 @@ begin_answer(struct request *r, struct exchange *e)
 	r->must_close |= e->up != UP_DONE && !r->body_read;
 	r->carrier->send_head(r, &r->answer);
 	e->down = DOWN_BODY;
+	return r->must_reset ? break_off(r, "out of memory") : PUMP_DONE;
+}
+
+/* Sends what is queued for the client. */
+static enum pumped
+flush_down(struct request *r, struct exchange *e)
+{
+	switch (r->carrier->flush(r)) {
+	case RUN_WAIT:
+		e->client_waited = true;
+		return PUMP_WAIT;
+	case RUN_FAIL:
+		return break_off(r, "client gone");
+	case RUN_DONE:
+		break;
+	}
 	return PUMP_DONE;
 }
 
@@ -258,6 +308,8 @@ begin_answer(struct request *r, struct exchange *e)
 static enum pumped
 pump_head(struct request *r, struct exchange *e)
 {
+	enum pumped pumped;
+
 	for (;;) {
 		switch (call_answer(&e->call)) {
 		case RUN_WAIT:
@@ -273,9 +325,9 @@ pump_head(struct request *r, struct exchange *e)
 			refuse(r, REFUSE_NO_MEMORY);
 			return PUMP_REFUSED;
 		}
-		if (r->carrier->flush(r) != RUN_DONE)
-			/* interim answers to a client that does not read wait too */
-			return PUMP_WAIT;
+		/* interim answers to a client that does not read wait too */
+		if ((pumped = flush_down(r, e)) != PUMP_DONE)
+			return pumped;
 	}
 }
 
@@ -303,39 +355,36 @@ take_answer(struct request *r, struct exchange *e)
 static enum pumped
 pump_down(struct request *r, struct exchange *e)
 {
-	enum pumped pumped;
+	enum pumped pumped, flushed;
 
-	if (r->carrier->flush(r) == RUN_WAIT)	/* what was left of an interim answer or a piece */
-		return PUMP_WAIT;
+	/* what was left of an interim answer or a piece */
+	if ((flushed = flush_down(r, e)) != PUMP_DONE)
+		return flushed;
 	if (e->client_waited)
 		call_touch(&e->call);
 	e->client_waited = false;
 	if (e->down == DOWN_HEAD && (pumped = pump_head(r, e)) != PUMP_DONE)
 		return pumped;
-	for (;;) {
+	for (unsigned n = 0; n < PIECES_PER_TURN; n++) {
 		pumped = e->down == DOWN_LAST ? PUMP_DONE : take_answer(r, e);
-		if (pumped == PUMP_REFUSED)
+		if (pumped == PUMP_REFUSED || pumped == PUMP_RETRY)
 			return pumped;
-		switch (r->carrier->flush(r)) {
-		case RUN_WAIT:
-			e->client_waited = true;
-			return PUMP_WAIT;
-		case RUN_FAIL:
-			return break_off(r, "client gone");
-		case RUN_DONE:
-			break;
-		}
+		if ((flushed = flush_down(r, e)) != PUMP_DONE)
+			return flushed;
 		if (e->down == DOWN_LAST)
 			return PUMP_DONE;
 		if (pumped == PUMP_WAIT)
 			return PUMP_WAIT;
 	}
+	return yield(r);
 }
 
+/* While it is the client who is waited for, the server has no deadline. */
 static enum step_result
 wait_for_call(struct request *r, const struct exchange *e)
 {
-	carrier_deadline(r, e->call.deadline_ms);
+	if (!e->client_waited)
+		carrier_deadline(r, e->call.deadline_ms);
 	return STEP_WAIT;
 }
 

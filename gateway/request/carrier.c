@@ -1,12 +1,13 @@
 #include "gateway/request/carrier.h"
 
-#include <errno.h>
+#include <poll.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/text.h"
 #include "gateway/request/status.h"
 
 #define HEAD_ROOM	512	/* for the lines of our own */
+#define BODY_STEP	1024	/* bytes of a body that are progress */
 
 static struct client *
 client_of(const struct request *r)
@@ -28,7 +29,9 @@ carrier_begin(struct client *c, size_t n)
 
 	out_init(&c->out);
 	c->discarded = 0;
-	c->read_since_ms = c->write_since_ms = loop_now_ms(c->gate->loop);
+	c->read_since_ms = 0;
+	c->trickled = 0;
+	c->write_since_ms = loop_now_ms(c->gate->loop);
 	if (n > 0) {
 		inbox_keep_head(&c->in, n);
 		body_init(&c->body, h->framing, h->length);
@@ -42,12 +45,30 @@ static enum run
 wait_for_body(struct request *r, ssize_t got)
 {
 	struct client *c = client_of(r);
-	uint64_t deadline_ms = c->read_since_ms + c->gate->config->client.body_timeout_ms;
+	uint64_t now_ms = loop_now_ms(c->gate->loop);
 
-	if (got != WIRE_AGAIN || loop_now_ms(c->gate->loop) >= deadline_ms)
+	if (c->read_since_ms == 0)
+		c->read_since_ms = now_ms;
+	uint64_t deadline_ms = c->read_since_ms + c->gate->config->client.body_timeout_ms;
+	if (got != WIRE_AGAIN || now_ms >= deadline_ms)
 		return RUN_FAIL;
 	carrier_deadline(r, deadline_ms);
 	return RUN_WAIT;
+}
+
+/*
+ * n bytes of the body have come. Who sends a byte now and then is as late as who sends none, and
+ * for a body that is only read past there is one wait in all.
+ */
+static void
+note_progress(struct client *c, size_t n)
+{
+	c->asked = true;
+	c->trickled += n;
+	if (c->trickled < BODY_STEP || c->request->phase == REQUEST_ENDED)
+		return;
+	c->trickled = 0;
+	c->read_since_ms = 0;
 }
 
 static enum run
@@ -64,8 +85,7 @@ read_body(struct request *r, struct span *piece)
 		switch (result) {
 		case BODY_PIECE:
 			r->tally.bytes_in += piece->n;
-			c->read_since_ms = loop_now_ms(c->gate->loop);
-			c->asked = true;
+			note_progress(c, piece->n);
 			return RUN_DONE;
 		case BODY_END:
 			r->body_read = true;
@@ -128,8 +148,7 @@ peek_body(struct request *r, struct text *t)
 		ssize_t got = inbox_fill(&c->in, &c->wire);
 		if (got <= 0)
 			return wait_for_body(r, got);
-		c->read_since_ms = loop_now_ms(c->gate->loop);
-		c->asked = true;
+		note_progress(c, (size_t)got);
 	}
 }
 
@@ -141,7 +160,7 @@ ask_body(struct request *r)
 	if (c->asked || r->answer_begun)
 		return;
 	c->asked = true;
-	c->read_since_ms = loop_now_ms(c->gate->loop);
+	c->read_since_ms = 0;
 	out_put(&c->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
@@ -228,7 +247,9 @@ send_head(struct request *r, const struct answer *a)
 		c->write_since_ms = loop_now_ms(c->gate->loop);
 	}
 	if (memory == NULL) {
-		r->must_close = r->must_reset = true;
+		/* an interim answer may be left out */
+		r->must_close |= final;
+		r->must_reset |= final;
 		return;
 	}
 	struct text t = { memory, 0, room, false };
@@ -278,8 +299,10 @@ flush(struct request *r)
 	struct client *c = client_of(r);
 	size_t before = c->out.left;
 
-	if (r->must_reset)
+	if (r->must_reset) {
+		out_init(&c->out);
 		return RUN_DONE;
+	}
 	enum run run = out_flush(&c->out, &c->wire);
 	if (run != RUN_WAIT)
 		return run;
@@ -298,20 +321,24 @@ body_is_late(const struct request *r)
 {
 	const struct client *c = client_of(r);
 
-	return c->body.state != BODY_BROKEN && loop_now_ms(c->gate->loop) >=
+	return c->body.state != BODY_BROKEN && c->read_since_ms != 0 &&
+	    loop_now_ms(c->gate->loop) >=
 	    c->read_since_ms + c->gate->config->client.body_timeout_ms;
 }
 
-/* A client that only shut its sending side still reads; one whose connection is reset does not. */
+/*
+ * A client that only shut its sending side still reads; one whose connection is reset does not.
+ * Reading would not tell: the error of a reset is told only once, and behind what came before.
+ */
 static bool
 is_gone(const struct request *r)
 {
 	const struct client *c = client_of(r);
-	char byte;
+	struct pollfd p = { c->wire.watch.fd, 0, 0 };
 
 	if (!(c->wire.watch.ready & READY_HANGUP))
 		return false;
-	return recv(c->wire.watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN;
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 const struct carrier http1_carrier = {

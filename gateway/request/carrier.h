@@ -43,7 +43,9 @@ struct client {
 	uint64_t		  discarded;		/* of the body */
 	uint64_t		  quiet_since_ms;
 	uint64_t		  head_since_ms;
-	uint64_t		  read_since_ms;	/* last progress with the body */
+	/* the body has been waited for since then; 0: nobody waits */
+	uint64_t		  read_since_ms;
+	size_t			  trickled;		/* bytes of it since its last progress */
 	uint64_t		  write_since_ms;	/* last progress with the answer */
 	uint64_t		  linger_until_ms;
 	char			  peer[INET6_ADDRSTRLEN];

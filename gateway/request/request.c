@@ -6,7 +6,8 @@
 #include "gateway/request/access_log.h"
 #include "gateway/request/step.h"
 
-#define HEAP_LIMIT	((size_t)1 << 20)	/* of one request's arena */
+#define HEAP_LIMIT	((size_t)1 << 20)	/* of one request's arena, and of each */
+#define HEADS_KEPT	4	/* heads, as read and as written, both ways */
 
 void
 request_make_id(struct gate *g, char id[REQUEST_ID_LEN])
@@ -41,7 +42,8 @@ request_new(struct gate *gate, const struct carrier *carrier, void *connection, 
 	r->scheme = SPAN("http");
 	r->head.fields = (struct field *)(r + 1);
 	char *memory = (char *)(r + 1) + fields;
-	arena_init(&r->arena, memory, gate->requests.size - sizeof(*r) - fields, HEAP_LIMIT);
+	arena_init(&r->arena, memory, gate->requests.size - sizeof(*r) - fields,
+	    HEAP_LIMIT + HEADS_KEPT * gate->limits.max_head);
 	request_make_id(gate, r->id);
 	r->tally.start_us = clock_us();
 	return r;
