@@ -15,6 +15,8 @@
 
 #define ROOM		((size_t)64 * 1024)
 #define LINE_ROOM	((size_t)12 * 1024)	/* of the longest line */
+#define PATH_SHOWN	((size_t)4096)		/* of a path in it */
+#define VALUE_SHOWN	((size_t)512)		/* of any other value in it */
 #define WRITE_AT	((size_t)16 * 1024)
 #define PATIENCE_MS	100
 #define PIPE_PIECE	((size_t)4096)		/* a pipe that polls writable takes this much */
@@ -68,6 +70,7 @@ access_log_open(struct loop *loop, const char *path, unsigned worker)
 	log->loop = loop;
 	log->path = path;
 	log->fd = -1;
+	log->is_file = false;
 	log->worker = worker;
 	log->n = 0;
 	task_init(&log->task, run_task);
@@ -181,11 +184,18 @@ source_of(const struct request *r)
 	return "none";
 }
 
+/* Puts at most `most` bytes of the value: whatever comes together, the line has room for it. */
+static void
+put_part(struct text *t, struct span label, struct span value, size_t most)
+{
+	text_put(t, label);
+	text_json(t, span_make(value.p, value.n < most ? value.n : most));
+}
+
 static void
 put_string(struct text *t, struct span label, struct span value)
 {
-	text_put(t, label);
-	text_json(t, value);
+	put_part(t, label, value, VALUE_SHOWN);
 }
 
 static void
@@ -211,7 +221,7 @@ put_what(struct text *t, const struct request *r)
 	if (r->head.target.n > 0) {
 		put_string(t, SPAN(",\"method\":"), method_name(r->head.method));
 		put_string(t, SPAN(",\"host\":"), r->head.host);
-		put_string(t, SPAN(",\"path\":"), r->target.path);
+		put_part(t, SPAN(",\"path\":"), r->target.path, PATH_SHOWN);
 	}
 	if (r->route != NULL)
 		put_string(t, SPAN(",\"route\":"), span_of(r->route->config->name));

@@ -4,7 +4,7 @@
  * Lines gather in memory and are written at the end of a turn of the loop, at the latest a tenth
  * of a second after they were made. A reader that does not keep up, or a full disk, loses lines
  * (counted in gatehouse_log_lines_dropped_total), never time. No token, secret or query string
- * ever stands in a line.
+ * ever stands in a line; of a very long path or name, the begin does.
  */
 #ifndef GATEWAY_REQUEST_ACCESS_LOG_H
 #define GATEWAY_REQUEST_ACCESS_LOG_H
