@@ -1,4 +1,5 @@
 #include <string.h>
+#include <sys/stat.h>
 
 #include "gateway/conf/address.h"
 #include "gateway/conf/build.h"
@@ -38,9 +39,16 @@ build_audience(struct build *b, const struct section *s, struct config_issuer *i
 		    b, s, "audience", "\"*\" accepts tokens that were made for somebody else");
 }
 
+/* RFC 9068 and what came before it; other types are those of other tokens (RFC 8725, 3.11). */
+static bool
+is_access_token_type(const char *type)
+{
+	return type[0] == '\0' || strcmp(type, "at+jwt") == 0 || strcmp(type, "jwt") == 0;
+}
+
 /* RFC 7515 section 4.1.9: "application/" may be left out, and letters compare in any case. */
 static void
-build_token_types(struct build *b, struct config_issuer *i)
+build_token_types(struct build *b, const struct section *s, struct config_issuer *i)
 {
 	for (size_t n = 0; n < i->n_token_types; n++) {
 		struct span type = i->token_types[n];
@@ -51,6 +59,10 @@ build_token_types(struct build *b, struct config_issuer *i)
 		for (size_t at = 0; lower != NULL && at < type.n; at++)
 			lower[at] = span_lower(type.p[at]);
 		i->token_types[n] = span_of(lower);
+		if (lower != NULL && !is_access_token_type(lower))
+			build_warn(b, s, "token_types",
+			    "\"%s\" may be the type of tokens that are not meant for access "
+			    "(usual: \"at+jwt\", \"JWT\", \"\")", lower);
 	}
 }
 
@@ -87,6 +99,15 @@ check_url(struct build *b, const struct section *s, const char *name, const char
 		    "between can make tokens");
 }
 
+/* True if everybody on this machine may write the file. */
+static bool
+is_everybodys(const char *path)
+{
+	struct stat st;
+
+	return path[0] != '\0' && stat(path, &st) == 0 && (st.st_mode & S_IWOTH) != 0;
+}
+
 static void
 check_keys(struct build *b, const struct section *s, const struct config_issuer *i)
 {
@@ -99,6 +120,12 @@ check_keys(struct build *b, const struct section *s, const struct config_issuer 
 		check_url(b, s, "issuer", i->issuer);
 	build_check_file(b, s, "jwks_file", i->jwks_file);
 	build_check_file(b, s, "ca_file", i->ca_file);
+	if (is_everybodys(i->jwks_file))
+		build_warn(b, s, "jwks_file",
+		    "everybody on this machine can write %s, and so make tokens", i->jwks_file);
+	if (is_everybodys(i->ca_file))
+		build_warn(b, s, "ca_file",
+		    "everybody on this machine can write %s, and so trust others", i->ca_file);
 	if (i->ca_file[0] != '\0' && !fetches(i))
 		build_warn(b, s, "ca_file", "it is not used: keys come from jwks_file");
 }
@@ -126,7 +153,7 @@ build_issuer(struct build *b, const struct section *s, struct config_issuer *i)
 		build_error(b, s, "", "\"self\" is kept for tokens of the token service");
 	build_fill(b, s, i);
 	build_audience(b, s, i);
-	build_token_types(b, i);
+	build_token_types(b, s, i);
 	check_algorithms(b, s, i);
 	check_keys(b, s, i);
 	if (i->leeway_s > LEEWAY_WARN_S)

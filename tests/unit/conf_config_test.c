@@ -2,6 +2,9 @@
  * Good configurations: every value arrives where it belongs, and what weakens a check is told.
  */
 #include "conf_support.h"
+
+#include <sys/stat.h>
+
 #include "gateway/base/span.h"
 
 static bool
@@ -148,6 +151,8 @@ static const struct {
 	"without TLS"},
     {"route \"s\" { upstream = \"u\" paths = {\"/s\"} anonymous = true }",
 	"anonymous: requests without"},
+    {"issuer \"w\" { issuer = \"https://w.test\" audience = {\"x\"} token_types = {\"at+jwt\", "
+     "\"logout+jwt\"} }", "token_types: \"logout+jwt\""},
     {"trusted_proxies = {\"0.0.0.0/0\"}", "trusted_proxies: \"0.0.0.0/0\""},
     {"trusted_proxies = {\"::/0\"}", "trusted_proxies: \"::/0\""},
     {"admin \"0.0.0.0:0\" { }", "other machines can reach it"},
@@ -163,6 +168,31 @@ START_TEST(weakness_is_told)
 	ck_assert_msg(strstr(c->warnings[0], ":5: ") != NULL &&
 	    strstr(c->warnings[0], weak[_i].word) != NULL, "%s", c->warnings[0]);
 	config_free(&c);
+}
+END_TEST
+
+/* Whoever can write keys can make tokens. */
+START_TEST(keys_that_anybody_can_write_are_told)
+{
+	char text[1024], path[] = "/tmp/gatehouse-keys-XXXXXX";
+	int fd = mkstemp(path);
+	static const struct {
+		mode_t	mode;
+		size_t	warnings;
+	} rows[] = { { 0644, 0 }, { 0640, 0 }, { 0646, 1 }, { 0666, 1 } };
+
+	ck_assert_int_ge(fd, 0);
+	snprintf(text, sizeof(text), MINIMAL "issuer \"w\" { issuer = \"urn:w\" "
+	    "audience = {\"x\"}\n jwks_file = \"%s\" }\n", path);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_int_eq(fchmod(fd, rows[i].mode), 0);
+		struct config *c = conf_load_good(text);
+		ck_assert_uint_eq(c->n_warnings, rows[i].warnings);
+		ck_assert(c->n_warnings == 0 || strstr(c->warnings[0], "jwks_file: ") != NULL);
+		config_free(&c);
+	}
+	close(fd);
+	unlink(path);
 }
 END_TEST
 
@@ -230,6 +260,7 @@ main(void)
 	tcase_add_test(tcase, paths_begin_at_the_file);
 	tcase_add_test(tcase, environment_variables);
 	tcase_add_loop_test(tcase, weakness_is_told, 0, sizeof(weak) / sizeof(weak[0]));
+	tcase_add_test(tcase, keys_that_anybody_can_write_are_told);
 	tcase_add_test(tcase, loopback_needs_no_tls);
 	tcase_add_test(tcase, rules_change_with_what_decides);
 	suite_add_tcase(suite, tcase);
