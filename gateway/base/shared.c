@@ -199,6 +199,7 @@ shared_claim(struct shared *s, pid_t master, enum shared_role role, uint64_t gen
 
 		if (!take_slot(slot, master))
 			continue;
+		board_forget(s->board, i);
 		atomic_store(&slot->state, SHARED_STARTING);
 		atomic_store(&slot->role, role);
 		atomic_store(&slot->clients, 0);
@@ -243,7 +244,7 @@ shared_workers(const struct shared *s, enum shared_state state)
 		const struct shared_slot *slot = &s->control->slots[i];
 
 		n += atomic_load(&slot->pid) != 0 && atomic_load(&slot->role) == SHARED_WORKER &&
-		    atomic_load(&slot->state) == state;
+		    atomic_load(&slot->state) == state && !is_dead(atomic_load(&slot->pid));
 	}
 	return n;
 }

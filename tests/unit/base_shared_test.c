@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gateway/base/bell.h"
+#include "shm/board.h"
 #include "shm/cache.h"
 
 static const uint8_t boot_key[SHARED_BOOT_KEY_SIZE] = "a key of a test";
@@ -135,6 +136,22 @@ START_TEST(there_is_an_end_to_slots_but_the_dead_hold_none)
 }
 END_TEST
 
+/* A master that was killed gives nothing back, and nobody reaps its children. */
+START_TEST(what_the_dead_left_is_not_the_next_ones)
+{
+	struct board_slot *server = board_slot(shared.board, 7);
+
+	ck_assert_int_eq(shared_claim(&shared, getpid(), SHARED_WORKER, 1, 5), 0);
+	atomic_store(&shared.control->slots[0].state, SHARED_READY);
+	ck_assert_uint_eq(shared_workers(&shared, SHARED_READY), 1);
+	board_begin(server, 0);
+	atomic_store(&shared.control->slots[0].pid, dead_process());
+	ck_assert_uint_eq(shared_workers(&shared, SHARED_READY), 0);
+	ck_assert_int_eq(shared_claim(&shared, getpid(), SHARED_WORKER, 2, 6), 0);
+	ck_assert_uint_eq(board_load(server), 0);
+}
+END_TEST
+
 START_TEST(room_is_with_the_ready_and_alive)
 {
 	struct shared_slot *slots = shared.control->slots;
@@ -220,6 +237,7 @@ main(void)
 	tcase_add_checked_fixture(slots, setup, teardown);
 	tcase_add_test(slots, slots_are_claimed_and_given_back);
 	tcase_add_test(slots, there_is_an_end_to_slots_but_the_dead_hold_none);
+	tcase_add_test(slots, what_the_dead_left_is_not_the_next_ones);
 	tcase_add_test(slots, room_is_with_the_ready_and_alive);
 	tcase_add_test(slots, there_is_one_keeper);
 	tcase_add_test(slots, a_ring_is_heard_once_and_by_its_slot_only);
