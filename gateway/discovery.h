@@ -13,8 +13,8 @@
 bool discovery_url(const char *issuer, char *url, size_t size);
 /*
  * Takes jwks_uri out of the document. It must name exactly this issuer (section 4.3), and its keys
- * must come over https, unless from this machine or the issuer itself is configured without. NULL,
- * or a sentence that says what is wrong.
+ * must come over https, unless issuer and keys are on this machine or the issuer itself is
+ * configured without. NULL, or a sentence that says what is wrong.
  */
 const char *discovery_read(struct span document, const char *issuer, char *jwks_uri, size_t size);
 

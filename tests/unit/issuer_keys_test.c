@@ -120,8 +120,10 @@ static const struct {
 } documents[] = {
 	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":\"https://k.test/j\"}", "https://a.test",
 	    "https://k.test/j" },
-	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":\"http://127.0.0.1:9/j\"}", "https://a.test",
-	    "http://127.0.0.1:9/j" },
+	{ "{\"issuer\":\"https://localhost\",\"jwks_uri\":\"http://127.0.0.1:9/j\"}",
+	    "https://localhost", "http://127.0.0.1:9/j" },
+	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":\"http://127.0.0.1:9/j\"}",
+	    "https://a.test", NULL },
 	{ "{\"issuer\":\"http://a.test\",\"jwks_uri\":\"http://a.test/j\"}", "http://a.test",
 	    "http://a.test/j" },
 	{ "{\"issuer\":\"https://a.test\",\"jwks_uri\":\"http://a.test/j\"}",
