@@ -42,7 +42,7 @@ join_lines(struct request *r, enum field_id id)
 			text_put(&list, SPAN(", "));
 		text_put(&list, h->fields[i].value);
 	}
-	first->value = text_span(&list);	/* nothing, where there is no memory: as if unsaid */
+	first->value = text_span(&list);	/* without memory nothing, as if unsaid */
 }
 
 /* The client, and what a proxy we trust says of it. */
@@ -92,25 +92,70 @@ upgrade_is_ignorable(struct span upgrade)
 	return true;
 }
 
+/* True at a semicolon, also one in its escape (paths in normal form have upper-case digits). */
+static bool
+is_semicolon(struct span s)
+{
+	return s.p[0] == ';' || (s.n >= 3 && memcmp(s.p, "%3B", 3) == 0);
+}
+
+/*
+ * Some servers take parameters (";x") out of all segments before they look at a path. Where that
+ * leads to another route, there is no telling which one's rules should hold.
+ */
+static bool
+is_misleading(struct request *r, struct span host, const struct route *route)
+{
+	struct span path = r->target.path;
+	size_t i = 0, n = 0;
+
+	while (i < path.n && !is_semicolon(span_skip(path, i)))
+		i++;
+	if (i == path.n)
+		return false;
+	char *bare = arena_alloc(&r->arena, path.n);
+	if (bare == NULL)
+		return true;
+	for (i = 0; i < path.n; i++) {
+		if (is_semicolon(span_skip(path, i)))
+			while (i < path.n && path.p[i] != '/')
+				i++;
+		if (i < path.n && (path.p[i] != '/' || n == 0 || bare[n - 1] != '/'))
+			bare[n++] = path.p[i];
+	}
+	struct span path_seen = span_make(bare, n);
+	return router_find(r->gate->router, host, path_seen, r->head.method).route != route;
+}
+
+static enum step_result
+refuse_target(struct request *r)
+{
+	r->target.path = SPAN("");
+	r->must_close = true;
+	return refuse(r, REFUSE_TARGET);
+}
+
 enum step_result
 find_route(struct request *r)
 {
+	struct span host = host_name(r->head.host);
+
 	learn_client(r);
 	switch (target_normalize(&r->target, r->head.target, &r->arena)) {
 	case TARGET_FINE:
 		break;
 	case TARGET_AMBIGUOUS:
-		r->target.path = SPAN("");
-		r->must_close = true;
-		return refuse(r, REFUSE_TARGET);
+		return refuse_target(r);
 	case TARGET_NO_MEMORY:
 		return refuse(r, REFUSE_NO_MEMORY);
 	}
-	struct route_match match = router_find(r->gate->router, host_name(r->head.host),
-	    r->target.path, r->head.method);
+	struct route_match match = router_find(r->gate->router, host, r->target.path,
+	    r->head.method);
 	if (match.route == NULL)
 		return match.allowed != 0 ? refuse_method(r, match.allowed)
 		    : refuse(r, REFUSE_NO_ROUTE);
+	if (is_misleading(r, host, match.route))
+		return refuse_target(r);
 	r->route = match.route;
 	r->route_prefix = match.prefix;
 	if (r->head.expects_other)

@@ -85,7 +85,8 @@ verify_token(struct request *r)
 {
 	if (r->token.n == 0 || r->judged)
 		return STEP_NEXT;
-	if (lacks_key(r)) {
+	/* while keys are on their way there is nothing new to find */
+	if (r->keys_deadline_ms != 0 || lacks_key(r)) {
 		switch (hope_for_keys(r)) {
 		case KEYS_COMING:
 			r->deadline_ms = loop_now_ms(r->gate->loop) + KEYS_POLL_MS;

@@ -23,7 +23,8 @@ static const struct row rows[FIELD_COUNT] = {
 static char
 fold(char c)
 {
-	return c == '_' || c == '.' ? '-' : span_lower(c);
+	c = span_lower(c);
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
 }
 
 /* First row whose name has at least this length. */
@@ -65,7 +66,7 @@ field_find(struct span name)
 
 	for (size_t i = 0; i < n; i++) {
 		folded[i] = fold(name.p[i]);
-		sloppy |= name.p[i] == '_' || name.p[i] == '.';
+		sloppy |= folded[i] == '-' && name.p[i] != '-';
 	}
 	if (n > 0 && folded[0] == 'x' && is_identity(folded, n))
 		return FIELD_IDENTITY;

@@ -1,10 +1,10 @@
 /*
  * Which header field is this, and what becomes of it?
  *
- * A name is looked up as it is compared by sloppy backends: any case, and with `_` or `.` for
- * `-`, so that X_Consumer_ID is X-Consumer-ID to us too. A name that only so resembles one that
- * matters is never passed on. The identity fields (Kong's names) are whole families:
- * x-consumer-*, x-credential-*, x-authenticated-*.
+ * A name is looked up as it is compared by sloppy backends: any case, and any mark for `-` (CGI
+ * makes `_` of all), so that X_Consumer_ID and X~Consumer.ID are X-Consumer-ID to us too. A name
+ * that only so resembles one that matters is never passed on. The identity fields (Kong's names)
+ * are whole families: x-consumer-*, x-credential-*, x-authenticated-*.
  */
 #ifndef GATEWAY_HTTP_FIELD_H
 #define GATEWAY_HTTP_FIELD_H
@@ -38,7 +38,7 @@ enum field_fate field_request_fate(enum field_id id);
 enum field_fate field_response_fate(enum field_id id);
 /* Its name in lower case; "" for those without a row. */
 struct span field_name(enum field_id id);
-/* True if both names are the same to a backend that folds case, `_` and `.`. */
+/* True if both names are the same to a backend that folds case and marks. */
 bool field_same_name(struct span a, struct span b);
 
 #endif

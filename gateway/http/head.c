@@ -201,7 +201,9 @@ host_is_valid(struct span s)
 		if (at < 3 || at == s.n || s.p[at++] != ']')
 			return false;
 	} else {
-		while (at < s.n && is_host_char(s.p[at]))
+		/* no label is empty but the root's, behind the last dot */
+		while (at < s.n && is_host_char(s.p[at]) &&
+		    (s.p[at] != '.' || (at > 0 && s.p[at - 1] != '.')))
 			at++;
 		if (at == 0)
 			return false;

@@ -42,7 +42,7 @@ is_plain(struct span path)
 	return true;
 }
 
-/* True if a segment is "." or "..", with or without parameters. */
+/* True if a segment of a rewritten path is "." or "..", with or without parameters. */
 static bool
 has_dot_segment(struct span path)
 {
@@ -50,9 +50,12 @@ has_dot_segment(struct span path)
 
 	while (span_next(&path, '/', &segment)) {
 		const char *semicolon = segment.n == 0 ? NULL : memchr(segment.p, ';', segment.n);
+		const char *escaped = memmem(segment.p, segment.n, "%3B", 3);
 
 		if (semicolon != NULL)
 			segment.n = (size_t)(semicolon - segment.p);
+		if (escaped != NULL && escaped < segment.p + segment.n)
+			segment.n = (size_t)(escaped - segment.p);
 		if (span_eq(segment, SPAN(".")) || span_eq(segment, SPAN("..")))
 			return true;
 	}

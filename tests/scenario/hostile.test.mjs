@@ -167,3 +167,32 @@ test('one stream at full speed leaves others their turn', async (t) => {
   }
   hog.destroy();
 });
+
+test('parameters in a path lead around no rule', async (t) => {
+  const api = await backend();
+  const gw = await house(t, api, {
+    more: 'route "admin" { paths = {"/api/admin"} upstream = "api" scopes = {"admin"} }',
+  });
+  const status = async (path) => {
+    const { answers } = await rawRequest(gw.port, ask(path));
+    return answers[0].status;
+  };
+  assert.equal(await status('/api/admin;x/users'), 403);
+  assert.equal(await status('/api/other;x/users;y'), 200);
+  for (const path of ['/api;x/admin', '/api;/admin', '/;x/api/admin', '/api%3bx/admin', '/a/..%3bx/api/admin'])
+    assert.equal(await status(path), 400, path);
+});
+
+test('identity headers are known by any spelling, hosts by one', async (t) => {
+  const api = await backend();
+  const gw = await house(t, api);
+  const names = ['X~Consumer~ID', 'x!authenticated!scope', 'X|Anonymous|Consumer', "X'Request'Id"];
+  const { answers } = await rawRequest(gw.port, ask('/', ...names.map((name) => `${name}: forged`)));
+  assert.equal(answers[0].status, 200);
+  assert.doesNotMatch(answers[0].body, /forged/);
+  for (const host of ['a..', '.a', 'a..b', '..'])
+    assert.equal(
+      (await rawRequest(gw.port, head('GET / HTTP/1.1', `Host: ${host}`, T))).answers[0].status,
+      400,
+    );
+});

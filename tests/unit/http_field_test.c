@@ -17,7 +17,8 @@ START_TEST(rows_stand_in_order_and_are_found)
 		struct span before = field_name((enum field_id)(i - 1));
 
 		ck_assert_uint_gt(name.n, 0);
-		ck_assert_msg(i == FIELD_LOOKALIKE + 1 || before.n < name.n || (before.n == name.n &&
+		ck_assert_msg(i == FIELD_LOOKALIKE + 1 || before.n < name.n ||
+		    (before.n == name.n &&
 		    memcmp(before.p, name.p, name.n) < 0), "%.*s", SPAN_ARG(name));
 		ck_assert_int_eq(field_find(name), i);
 		for (size_t k = 0; k < name.n; k++)
@@ -43,7 +44,8 @@ START_TEST(identity_is_a_family_in_any_spelling)
 	static const char *const ours[] = {
 		"X-Consumer-ID", "x-consumer-username", "X_CONSUMER_ID", "x.consumer.id",
 		"X-Consumer-Custom-ID", "X-Credential-Identifier", "x_credential-identifier",
-		"X-Authenticated-Scope", "X-Authenticated-Userid", "X-Consumer-", "X-Consumer_Groups",
+		"X-Authenticated-Scope", "X-Authenticated-Userid", "X-Consumer-",
+		"X-Consumer_Groups",
 		"X-Consumer-Some-Very-Long-Name-That-Is-In-No-Table",
 		"X-Authenticated-Something-Much-Longer-Than-The-Table",
 	};
@@ -65,9 +67,12 @@ END_TEST
 START_TEST(nothing_of_ours_is_taken_from_a_client)
 {
 	static const char *const names[] = {
-		"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE", "Trailer",
-		"Upgrade", "HTTP2-Settings", "Expect", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
-		"X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "X-Request-ID", "X-Original-URL",
+		"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE",
+		"Trailer",
+		"Upgrade", "HTTP2-Settings", "Expect", "Forwarded", "X-Forwarded-For",
+		"X-Forwarded-Host",
+		"X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "X-Request-ID",
+		"X-Original-URL",
 		"X-Rewrite-URL", "X-Forwarded-Uri", "X-Forwarded-Prefix", "X-HTTP-Method-Override",
 		"X-HTTP-Method", "X-Method-Override", "X-Anonymous-Consumer", "Proxy-Connection",
 		"Proxy-Authorization", "X_Forwarded_For", "X.Request.ID", "Content_Length",
@@ -86,7 +91,8 @@ START_TEST(nothing_of_ours_is_taken_from_a_backend)
 {
 	static const char *const names[] = {
 		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE", "Trailer",
-		"Upgrade", "X-Request-ID", "Proxy-Connection", "Proxy-Authenticate", "Content_Length",
+		"Upgrade", "X-Request-ID", "Proxy-Connection", "Proxy-Authenticate",
+		"Content_Length",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -103,7 +109,8 @@ START_TEST(names_are_the_same_to_a_sloppy_backend)
 	ck_assert(field_same_name(SPAN(""), SPAN("")));
 	ck_assert(!field_same_name(SPAN("a-b"), SPAN("ab")));
 	ck_assert(!field_same_name(SPAN("a-b"), SPAN("a-bc")));
-	ck_assert(!field_same_name(SPAN("a b"), SPAN("a-b")));
+	ck_assert(field_same_name(SPAN("a~b"), SPAN("a-b")));
+	ck_assert(!field_same_name(SPAN("a0b"), SPAN("a-b")));
 }
 END_TEST
 
