@@ -1,6 +1,6 @@
 /*
- * The JSON of a token. What must hold: whatever is accepted, jansson accepts too (no repeated names)
- * and finds the same in it, value by value; as many values are enough as DOC_VALUES() says.
+ * The JSON of a token. What must hold: whatever is accepted, jansson accepts too (no repeated
+ * names) and finds the same in it, value by value; as many values are enough as DOC_VALUES() says.
  */
 #include <jansson.h>
 #include <math.h>
@@ -70,7 +70,8 @@ must_be_same(const struct doc_value *value, const json_t *json)
 		break;
 	case DOC_ARRAY:
 		fuzz_must(json_is_array(json));
-		for (const struct doc_value *v = doc_first(value); v != NULL; v = doc_next(value, v))
+		for (const struct doc_value *v = doc_first(value); v != NULL;
+		    v = doc_next(value, v))
 			must_be_same(v, json_array_get(json, i++));
 		fuzz_must(i == json_array_size(json));
 		break;

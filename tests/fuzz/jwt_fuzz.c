@@ -37,8 +37,10 @@ static struct config_issuer issuer = {
 	.rules = 1,
 };
 static struct config_claim_header header = { "email", "X-Email" };
-static struct config_route route = { .name = "all", .claim_headers = &header, .n_claim_headers = 1 };
-static struct config config = { .issuers = &issuer, .n_issuers = 1, .routes = &route, .n_routes = 1 };
+static struct config_route route = { .name = "all", .claim_headers = &header,
+    .n_claim_headers = 1 };
+static struct config config = { .issuers = &issuer, .n_issuers = 1, .routes = &route,
+    .n_routes = 1 };
 
 static struct jwt_checker *
 open_checker(void)

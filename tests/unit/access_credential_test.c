@@ -113,7 +113,8 @@ check(const char *body, unsigned pieces)
 {
 	enum step_result result;
 
-	receive("Content-Type: Application/X-WWW-Form-URLencoded; charset=utf-8\r\nContent-Length: 9\r\n");
+	receive("Content-Type: Application/X-WWW-Form-URLencoded; charset=utf-8\r\n"
+	    "Content-Length: 9\r\n");
 	request.carrier = &carrier;
 	form = body;
 	pieces_left = pieces;

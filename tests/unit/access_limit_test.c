@@ -102,10 +102,12 @@ START_TEST(tells_in_the_headers_that_were_asked_for)
 	ck_assert(span_holds(request.limit_fields, kong) && span_holds(request.limit_fields, ietf));
 	config.ratelimit_headers = RATELIMIT_HEADERS_KONG;
 	passed(1, "192.0.2.2", NULL);
-	ck_assert(span_holds(request.limit_fields, kong) && !span_holds(request.limit_fields, ietf));
+	ck_assert(span_holds(request.limit_fields, kong) && !span_holds(request.limit_fields,
+	    ietf));
 	config.ratelimit_headers = RATELIMIT_HEADERS_IETF;
 	passed(1, "192.0.2.3", NULL);
-	ck_assert(!span_holds(request.limit_fields, kong) && span_holds(request.limit_fields, ietf));
+	ck_assert(!span_holds(request.limit_fields, kong) && span_holds(request.limit_fields,
+	    ietf));
 	config.ratelimit_headers = RATELIMIT_HEADERS_OFF;
 	ck_assert_uint_eq(passed(6, "192.0.2.4", NULL), 5);
 	ck_assert_uint_eq(request.limit_fields.n, 0);

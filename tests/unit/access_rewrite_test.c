@@ -55,13 +55,16 @@ END_TEST
 START_TEST(nothing_of_ours_comes_from_a_client)
 {
 	static const char *const begins[] = {
-		"x-consumer", "x_consumer", "x-credential", "x-authenticated", "x-anonymous", "x_anonymous",
-		"connection", "keep-alive", "te:", "trailer", "upgrade", "expect", "proxy-", "x-original",
+		"x-consumer", "x_consumer", "x-credential", "x-authenticated", "x-anonymous",
+		"x_anonymous",
+		"connection", "keep-alive", "te:", "trailer", "upgrade", "expect", "proxy-",
+		"x-original",
 		"x-rewrite", "x-http-method", "x-forwarded-uri", "x_forwarded", "http2",
 	};
 
 	route_conf.anonymous = false;
-	receive("X-Consumer-ID: 1\r\nx_consumer_id: 2\r\nX.Consumer.ID: 3\r\nX-CONSUMER-USERNAME: 4\r\n"
+	receive("X-Consumer-ID: 1\r\nx_consumer_id: 2\r\nX.Consumer.ID: 3\r\n"
+	    "X-CONSUMER-USERNAME: 4\r\n"
 	    "X-Credential-Identifier: 5\r\nX-Authenticated-Scope: 6\r\nX-Anonymous-Consumer: 7\r\n"
 	    "X_Anonymous-Consumer: 8\r\nConnection: close, X-Request-ID, Host, X-Forwarded-For\r\n"
 	    "Keep-Alive: 9\r\nTE: trailers\r\nTrailer: x\r\nExpect: 100-continue\r\n"
@@ -82,13 +85,15 @@ END_TEST
 
 START_TEST(connection_takes_along_what_it_names)
 {
-	receive("Connection: X-A, x_b\r\nConnection: cookie\r\nX-A: 1\r\nX-B: 2\r\nCookie: 3\r\nX-C: 4\r\n"
+	receive("Connection: X-A, x_b\r\nConnection: cookie\r\nX-A: 1\r\nX-B: 2\r\nCookie: 3\r\n"
+	    "X-C: 4\r\n"
 	    "Content-Length: 5\r\n");
 	ck_none("X-A");
 	ck_none("X-B");
 	ck_none("Cookie");
 	ck_one("X-C: 4");
-	receive("Connection: Content-Length, Transfer-Encoding, X-Consumer-ID\r\nContent-Length: 5\r\n");
+	receive("Connection: Content-Length, Transfer-Encoding, X-Consumer-ID\r\n"
+	    "Content-Length: 5\r\n");
 	ck_one("Content-Length: 5");
 }
 END_TEST
@@ -169,8 +174,10 @@ END_TEST
 START_TEST(a_proxy_we_trust_is_believed)
 {
 	trust_some();
-	receive_from("10.0.0.1", SPAN("GET / HTTP/1.1\r\nHost: a.test:8080\r\nX-Forwarded-For: 1.2.3.4\r\n"
-	    "Forwarded: for=1.2.3.4\r\nX-Forwarded-Host: front.test\r\nX-Forwarded-Port: 443\r\n\r\n"));
+	receive_from("10.0.0.1", SPAN("GET / HTTP/1.1\r\nHost: a.test:8080\r\n"
+	    "X-Forwarded-For: 1.2.3.4\r\n"
+	    "Forwarded: for=1.2.3.4\r\nX-Forwarded-Host: front.test\r\nX-Forwarded-Port: 443\r\n"
+	    "\r\n"));
 	request.client = SPAN("1.2.3.4");
 	ck_one("X-Forwarded-For: 1.2.3.4, 10.0.0.1");
 	ck_one("Forwarded: for=1.2.3.4, for=10.0.0.1;host=\"a.test:8080\";proto=http");
@@ -203,9 +210,11 @@ START_TEST(an_answer_keeps_what_is_not_of_the_connection)
 
 	receive("");
 	request.limit_fields = SPAN("RateLimit-Limit: 1\r\n");
-	ck_assert_int_eq(head_parse_response(&h, SPAN("HTTP/1.1 200 OK\r\nConnection: X-A, keep-alive\r\n"
+	ck_assert_int_eq(head_parse_response(&h, SPAN("HTTP/1.1 200 OK\r\n"
+	    "Connection: X-A, keep-alive\r\n"
 	    "X-A: 1\r\nKeep-Alive: timeout=5\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a\r\n"
-	    "Set-Cookie: b\r\nX-Request-ID: theirs\r\nX_Request_ID: theirs\r\nTrailer: x\r\nUpgrade: h2\r\n"
+	    "Set-Cookie: b\r\nX-Request-ID: theirs\r\nX_Request_ID: theirs\r\nTrailer: x\r\n"
+	    "Upgrade: h2\r\n"
 	    "X-Consumer-ID: 7\r\n\r\n"), &limits, fields, METHOD_GET), HEAD_FINE);
 	ck_assert_span(rewrite_answer_fields(&request, &h),
 	    SPAN("Set-Cookie: a\r\nSet-Cookie: b\r\nX-Consumer-ID: 7\r\nRateLimit-Limit: 1\r\n"));
@@ -214,4 +223,5 @@ END_TEST
 
 SUITE_RUN("access_rewrite", writes_the_head_anew, nothing_of_ours_comes_from_a_client,
     connection_takes_along_what_it_names, one_framing, says_who_calls, what_decides_is_what_is_sent,
-    a_proxy_we_trust_is_believed, without_memory_nothing, an_answer_keeps_what_is_not_of_the_connection)
+    a_proxy_we_trust_is_believed, without_memory_nothing,
+    an_answer_keeps_what_is_not_of_the_connection)

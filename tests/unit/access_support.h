@@ -17,7 +17,8 @@
 
 static struct config config;
 static struct config_network networks[2];
-static struct config_issuer issuer = { .name = "main", .issuer = "https://id.test", .id = ISSUER_ID };
+static struct config_issuer issuer = { .name = "main", .issuer = "https://id.test",
+    .id = ISSUER_ID };
 static const struct config_issuer *issuers[] = { &issuer };
 static struct config_upstream upstream_conf = { .name = "u" };
 static struct config_route route_conf = {
@@ -25,7 +26,8 @@ static struct config_route route_conf = {
 	.max_body = 1000, .realm = "realm of tests",
 };
 static struct route route = { .config = &route_conf, .id = 5 };
-static struct config_server server_conf = { .url = "http://be.test:3000", .authority = "be.test:3000" };
+static struct config_server server_conf = { .url = "http://be.test:3000",
+    .authority = "be.test:3000" };
 __attribute__((unused)) static struct server server = { .config = &server_conf };
 static struct shared_control control;
 static struct shared shared = { .control = &control };

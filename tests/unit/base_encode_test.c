@@ -47,7 +47,8 @@ END_TEST
 START_TEST(refuses_what_is_not_canonical)
 {
 	static const char *const bad[] = {
-		"A", "AAAAA", "AA==", "AAA=", "AA=", "=", "AB", "AAB", "A+AA", "A/AA", "AA A", "AAA\n",
+		"A", "AAAAA", "AA==", "AAA=", "AA=", "=", "AB", "AAB", "A+AA", "A/AA", "AA A",
+		"AAA\n",
 		" AAA", "AA.A", "AAAAAB", "A%41A", "AA\xC3\xA4",
 	};
 	uint8_t out[16];

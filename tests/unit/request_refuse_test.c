@@ -23,7 +23,8 @@ START_TEST(every_row_is_a_whole_answer)
 		ck_assert_ptr_nonnull(json);
 		ck_assert(json_is_string(json_object_get(json, "error")));
 		json_decref(json);
-		ck_assert_int_eq(memcmp(request.answer.fields.p + request.answer.fields.n - 2, "\r\n", 2),
+		ck_assert_int_eq(memcmp(request.answer.fields.p + request.answer.fields.n - 2,
+		    "\r\n", 2),
 		    0);
 	}
 }
@@ -45,7 +46,8 @@ START_TEST(says_more_where_asked)
 	refuse_because(&request, REFUSE_SCOPE, (struct refuse_more){ .scope = SPAN("a b"),
 	    .allow = SPAN("GET"), .retry_after_s = 7, .status = 418, .sentence = "a sentence" });
 	ck_answer(418, "error=\"insufficient_scope\", error_description=\"a sentence\", "
-	    "scope=\"a b\"\r\nAllow: GET\r\nRetry-After: 7\r\nRateLimit-Reset: 1\r\n", "a sentence");
+	    "scope=\"a b\"\r\nAllow: GET\r\nRetry-After: 7\r\nRateLimit-Reset: 1\r\n",
+	    "a sentence");
 	request.route = NULL;
 	refuse(&request, REFUSE_INVALID_TOKEN);
 	ck_answer(401, "Bearer realm=\"gatehouse\", error=\"invalid_token\"", "invalid_token");

@@ -28,7 +28,8 @@ add(const char *name, const char *host, const char *path, const char *method)
 	paths[i] = span_of(path);
 	methods[i] = span_of(method);
 	routes[i] = (struct config_route){ .name = name, .upstream = upstreams,
-		.hosts = &hosts[i], .n_hosts = host != NULL, .paths = &paths[i], .n_paths = path != NULL,
+		.hosts = &hosts[i], .n_hosts = host != NULL, .paths = &paths[i],
+		    .n_paths = path != NULL,
 		.methods = &methods[i], .n_methods = method != NULL };
 }
 

@@ -48,4 +48,5 @@ START_TEST(the_client_is_the_last_one_nobody_vouches_for)
 }
 END_TEST
 
-SUITE_RUN("request_trusted", networks_end_at_their_bit, the_client_is_the_last_one_nobody_vouches_for)
+SUITE_RUN("request_trusted", networks_end_at_their_bit,
+    the_client_is_the_last_one_nobody_vouches_for)

@@ -213,7 +213,8 @@ END_TEST
 START_TEST(believes_when_the_server_says_it_will_close)
 {
 	set_up(1);
-	int fd = exchange(-1, SPAN("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok"));
+	int fd = exchange(-1, SPAN("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\n"
+	    "Content-Length: 2\r\n\r\nok"));
 	ck_assert_uint_eq(upstream->servers[0].n_idle, 1);
 	turn_for(600);
 	ck_assert_uint_eq(upstream->servers[0].n_idle, 0);
@@ -295,7 +296,8 @@ START_TEST(consistent_hash_moves_only_the_keys_of_the_lost)
 END_TEST
 
 SUITE_RUN("upstream_upstream", a_server_that_refuses_gives_way_to_another, nobody_there,
-    our_own_lack_is_no_failure_of_a_server, a_rest_has_an_end_and_success_forgets, a_stale_connection_is_no_failure,
+    our_own_lack_is_no_failure_of_a_server, a_rest_has_an_end_and_success_forgets,
+    a_stale_connection_is_no_failure,
     a_retry_goes_elsewhere_and_only_unheard, an_idle_connection_that_speaks_or_ends_is_gone,
     keeps_so_many_for_so_long, believes_when_the_server_says_it_will_close,
     a_retired_one_keeps_nothing, round_robin_is_fair, least_connections_evens_out,

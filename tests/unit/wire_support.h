@@ -29,7 +29,8 @@ wire_set_up(void)
 	int fds[2];
 
 	loop_set_up();
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+	    0);
 	task_init(&wire_task, count_wire_event);
 	ck_assert(wire_open(&wire, loop, fds[0], &wire_task));
 	peer = fds[1];
