@@ -1,5 +1,6 @@
 #include "gateway/discovery.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,10 +58,15 @@ judge(const json_t *document, const char *issuer, char *jwks_uri, size_t size)
 const char *
 discovery_read(struct span document, const char *issuer, char *jwks_uri, size_t size)
 {
-	json_t *root = json_loadb(document.p, document.n, JSON_REJECT_DUPLICATES, NULL);
 	const char *wrong = "the discovery document is no JSON object";
+	json_t *root;
 
-	if (json_is_object(root))
+	/* without memory jansson may go on with strings cut short, so malloc(3) itself is asked */
+	errno = 0;
+	root = json_loadb(document.p, document.n, JSON_REJECT_DUPLICATES, NULL);
+	if (errno == ENOMEM)
+		wrong = "there is no memory";
+	else if (json_is_object(root))
 		wrong = judge(root, issuer, jwks_uri, size);
 	json_decref(root);
 	return wrong;

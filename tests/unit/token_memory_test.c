@@ -1,7 +1,7 @@
 /*
  * Want of memory in OpenSSL and jansson, at each allocation in turn: a good token may go unjudged
  * then, but it is never bad, and a key set is never without one of its keys. Either would be
- * remembered.
+ * remembered. And no key set is looked for at another address than the one that was told.
  */
 #include "gateway/token/jwks.h"
 
@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 
+#include "gateway/discovery.h"
 #include "gateway/token/jwk.h"
 #include "tests/unit/token_support.h"
 
@@ -129,6 +130,26 @@ START_TEST(no_key_is_left_out)
 }
 END_TEST
 
+/* jansson drops characters of a string that finds no memory: keys would come from elsewhere. */
+START_TEST(no_address_is_cut_short)
+{
+	const char *uri = "https://id.test/realms/shop/protocol/openid-connect/certs";
+	const char *document = str("{\"issuer\":\"%s\",\"jwks_uri\":\"%s\"}", ISSUER, uri);
+	char found[256];
+	bool failed;
+	size_t n = 0;
+
+	do {
+		fail_at(++n, false);
+		const char *wrong = discovery_read(span_of(document), ISSUER, found, sizeof(found));
+		failed = want.failed;
+		fail_at(0, false);
+		ck_assert_msg(wrong != NULL || strcmp(found, uri) == 0, "%zu: %s", n, found);
+		ck_assert(failed || wrong == NULL);
+	} while (failed && n < ALLOCATIONS_MAX);
+}
+END_TEST
+
 /* OpenSSL itself leaks a little where it runs out of memory. */
 const char *__asan_default_options(void);
 
@@ -151,6 +172,7 @@ main(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_loop_test(t, no_good_signature_is_bad, 0, ROWS);
 	tcase_add_loop_test(t, no_key_is_left_out, 0, ROWS);
+	tcase_add_test(t, no_address_is_cut_short);
 	suite_add_tcase(suite, t);
 	return run_suite(suite);
 }
