@@ -72,15 +72,14 @@ static struct exchange *
 begin_exchange(struct request *r)
 {
 	struct exchange *e = arena_zalloc(&r->arena, sizeof(*e));
-	unsigned max_fields = r->gate->limits.max_fields;
-	struct field *fields = arena_alloc(&r->arena, sizeof(*fields) * max_fields);
 
-	if (e == NULL || fields == NULL)
+	if (e == NULL)
 		return NULL;
 	struct span key = r->authenticated
 	    ? facts_get(r->judgement.facts, FACTS_CONSUMER) : r->client;
 	call_begin(&e->call, r->route->upstream, r->task, r->head.method,
-	    hash_bytes(key.p, key.n, r->gate->shared->control->boot_key), r->gate->limits, fields);
+	    hash_bytes(key.p, key.n, r->gate->shared->control->boot_key), r->gate->limits,
+	    r->answer_fields);
 	arena_defer(&r->arena, &e->cleanup, end_exchange, e);
 	r->tally.upstream_start_us = clock_us();
 	return e;

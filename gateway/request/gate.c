@@ -91,7 +91,7 @@ gate_new(struct loop *loop, const struct config *config, const struct shared *sh
 	g->limits = (struct head_limits){ config->client.max_head, config->client.max_target,
 		config->client.max_headers };
 	pool_init(&g->blocks, config->client.max_head + BODY_ROOM, SPARE_BLOCKS);
-	pool_init(&g->requests, sizeof(struct request) + fields + ARENA_FIRST, SPARE_REQUESTS);
+	pool_init(&g->requests, sizeof(struct request) + 2 * fields + ARENA_FIRST, SPARE_REQUESTS);
 	if (RAND_bytes((unsigned char *)&g->id_prefix, sizeof(g->id_prefix)) != 1 ||
 	    !make_parts(g)) {
 		gate_free(&g);

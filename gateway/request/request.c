@@ -40,9 +40,11 @@ request_new(struct gate *gate, const struct carrier *carrier, void *connection, 
 	r->task = task;
 	r->flow = gate->flow;
 	r->scheme = SPAN("http");
+	/* behind the request: its fields, those of the answer, the first memory of the arena */
 	r->head.fields = (struct field *)(r + 1);
-	char *memory = (char *)(r + 1) + fields;
-	arena_init(&r->arena, memory, gate->requests.size - sizeof(*r) - fields,
+	r->answer_fields = r->head.fields + gate->limits.max_fields;
+	char *memory = (char *)(r + 1) + 2 * fields;
+	arena_init(&r->arena, memory, gate->requests.size - sizeof(*r) - 2 * fields,
 	    HEAP_LIMIT + HEADS_KEPT * gate->limits.max_head);
 	request_make_id(gate, r->id);
 	r->tally.start_us = clock_us();

@@ -124,6 +124,7 @@ struct request {
 	uint32_t		 keys_attempts;		/* of the keeper, when the wait began */
 	struct span		 limit_fields;	/* RateLimit header lines for the answer */
 
+	struct field		*answer_fields;	/* room for those of an upstream's answer */
 	struct answer		 answer;
 	struct span		 answer_body;	/* of our own answers */
 	bool			 answer_begun;
