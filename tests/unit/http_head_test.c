@@ -165,7 +165,7 @@ START_TEST(one_coding_in_one_spelling)
 	static const char *const bad[] = {
 		"gzip", "identity", "", ",chunked", "chunked,", "chunked, chunked", "gzip, chunked",
 		"chunked, gzip", "xchunked", "chunkedx", "chunked;q=1", "\"chunked\"", "chunk ed",
-		"chunked\x0b", "\x0b" "chunked", "'chunked'", "chunked\xA0", "0chunked",
+		"chunked\v", "\vchunked", "'chunked'", "chunked\xA0", "0chunked",
 	};
 	char bytes[256];
 
