@@ -230,7 +230,20 @@ is_token(struct span s)
 	return s.n > 0 && s.n <= 64;
 }
 
-/* Headers that the gateway itself answers for, or that frame the message. */
+/* Many servers make no difference between "-" and "_" in a name, so neither do we. */
+static bool
+same_header(struct span a, struct span b)
+{
+	for (size_t i = 0; i < a.n && i < b.n; i++) {
+		char x = span_lower(a.p[i]), y = span_lower(b.p[i]);
+
+		if ((x == '_' ? '-' : x) != (y == '_' ? '-' : y))
+			return false;
+	}
+	return a.n == b.n;
+}
+
+/* Headers that the gateway itself answers for, or that frame or reroute the message. */
 static bool
 is_reserved(struct span header)
 {
@@ -239,10 +252,12 @@ is_reserved(struct span header)
 	    "Keep-Alive", "Proxy-Authorization", "Forwarded", "X-Request-ID",
 	    "X-Anonymous-Consumer", "X-Consumer-ID", "X-Consumer-Username", "X-Consumer-Custom-ID",
 	    "X-Credential-Identifier", "X-Authenticated-Scope", "X-Authenticated-Userid",
-	    "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Cookie", "Date", "Via" };
+	    "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
+	    "X-Forwarded-Port", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method",
+	    "X-HTTP-Method-Override", "X-Method-Override", "Cookie", "Date", "Via" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (span_eq_nocase(header, span_of(names[i])))
+		if (same_header(header, span_of(names[i])))
 			return true;
 	return false;
 }
@@ -277,7 +292,7 @@ build_claim_headers(struct build *b, const struct section *s, struct config_rout
 		build_claim_header(
 		    b, s, section_value(s, "claim_headers", i), &r->claim_headers[i]);
 		for (size_t j = 0; j < i; j++)
-			if (span_eq_nocase(span_of(r->claim_headers[i].header),
+			if (same_header(span_of(r->claim_headers[i].header),
 			    span_of(r->claim_headers[j].header)))
 				build_error(b, s, "claim_headers",
 				    "two claims go into %s (accepted: one)",
