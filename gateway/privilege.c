@@ -95,10 +95,19 @@ is_own(int fd)
 	    st.st_nlink == 1;
 }
 
+/* True for a link that root or we made. */
+static bool
+is_own_link(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid());
+}
+
 /*
  * The user may be able to write to the folder of the log, and whoever took a worker over could put
- * a link there to a file of ours. So what a link leads to (/dev/stdout may be one) is neither made
- * nor given away.
+ * a link there to a file of ours. So only a link of our own (/dev/stdout is one) is followed, and
+ * what it leads to is neither made nor given away.
  */
 bool
 privilege_log_file(const struct privilege *p, const char *path)
@@ -111,7 +120,7 @@ privilege_log_file(const struct privilege *p, const char *path)
 		return true;
 	fd = open(path, flags | O_CREAT | O_NOFOLLOW, 0640);
 	link = fd < 0 && errno == ELOOP;
-	if (link)
+	if (link && is_own_link(path))
 		fd = open(path, flags);
 	if (fd < 0)
 		return false;

@@ -71,6 +71,8 @@ START_TEST(a_link_in_the_place_of_a_log_gives_nothing_away)
 		ck_assert_int_eq(symlink(secret, log_path), 0);
 		ck_assert(privilege_log_file(&dropping, log_path));
 		ck_assert_uint_eq(owner_of(secret), 0);
+		ck_assert_int_eq(lchown(log_path, NOBODY, NOBODY), 0);
+		ck_assert(!privilege_log_file(&dropping, log_path));
 		unlink(log_path);
 		ck_assert_int_eq(link(secret, log_path), 0);
 		ck_assert(privilege_log_file(&dropping, log_path));
