@@ -7,6 +7,7 @@
 #include "gateway/http/body.h"
 
 #define OVERHEAD_ALLOWED	16384
+#define OVERHEAD_FACTOR		6	/* a chunk of one byte has five of framing */
 #define SIZE_DIGITS_MAX		16
 
 void
@@ -148,7 +149,7 @@ body_next(struct body *b, struct span in, size_t *used, struct span *piece)
 			return BODY_PIECE;
 		}
 		b->state = frame_byte(b, in.p[at++]);
-		if (++b->overhead > 2 * b->content + OVERHEAD_ALLOWED)
+		if (++b->overhead > OVERHEAD_FACTOR * b->content + OVERHEAD_ALLOWED)
 			b->state = BODY_BROKEN;
 	}
 	*used = at;

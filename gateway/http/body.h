@@ -3,7 +3,8 @@
  *
  * body_next() is fed with the bytes that have come and hands out pieces of the content that point
  * into them. Chunk extensions and trailers are read past, counted and dropped. Chunked framing
- * may cost at most twice the content and 16 KiB; what is malformed is BODY_BAD, once and for all.
+ * may cost at most six times the content and 16 KiB (chunks of one byte are legal, and cost five);
+ * what is malformed is BODY_BAD, once and for all.
  */
 #ifndef GATEWAY_HTTP_BODY_H
 #define GATEWAY_HTTP_BODY_H
