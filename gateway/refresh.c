@@ -132,10 +132,30 @@ complain(struct refresh *r, const char *reason)
 		    name, reason);
 }
 
+/*
+ * Keys that could not be confirmed for too long are believed no more. A file is as good as its
+ * owner.
+ */
+static void
+withdraw_stale(struct refresh *r)
+{
+	uint64_t limit_s = r->issuer->jwks_max_stale_s, now_s = now_wall_s();
+	struct keys_info info;
+
+	if (limit_s == 0 || r->issuer->jwks_file[0] != '\0' ||
+	    !keys_info(&r->keys.slot, &info) || info.generation == 0 ||
+	    now_s < info.fetched_at_s || now_s - info.fetched_at_s < limit_s)
+		return;
+	keys_withdraw(&r->keys.slot);
+	log_error("issuer \"%s\": its keys are older than jwks_max_stale and are used no more",
+	    r->issuer->name);
+}
+
 static void
 attempt_failed(struct refresh *r, const char *reason)
 {
 	complain(r, reason);
+	withdraw_stale(r);
 	count(r, "failed");
 	r->failures++;
 	if (r->issuer->jwks_uri[0] == '\0')

@@ -280,6 +280,15 @@ keys_fail(const struct keys_slot *slot, uint64_t now_s)
 }
 
 void
+keys_withdraw(const struct keys_slot *slot)
+{
+	lock_take(&slot->keys->lock);
+	if (ours(slot))
+		atomic_store(&head(slot)->current, 0);
+	lock_drop(&slot->keys->lock);
+}
+
+void
 keys_want(const struct keys_slot *slot)
 {
 	if (ours(slot))

@@ -80,6 +80,12 @@ bool keys_publish(const struct keys_slot *slot, const void *bytes, size_t len, u
 /* Notes that an attempt failed. The last good set stays. */
 void keys_fail(const struct keys_slot *slot, uint64_t now_s);
 
+/*
+ * Takes the current set away: it is too old to be believed. The next publish has a new
+ * generation.
+ */
+void keys_withdraw(const struct keys_slot *slot);
+
 /* Asks the keeper to fetch anew; how often it really does is its own business. */
 void keys_want(const struct keys_slot *slot);
 

@@ -77,6 +77,8 @@ struct config_issuer {
 	/* absolute or relative to the working directory; "" if not given */
 	const char		 *jwks_file;
 	uint64_t		  jwks_refresh_s;	/* period of the keeper's refresh */
+	/* age at which keys that can't be confirmed are used no more; 0: never */
+	uint64_t		  jwks_max_stale_s;
 	/* least time between two fetches that tokens ask for */
 	uint64_t		  jwks_cooldown_s;
 	/* trust anchors for fetches; "": the system's */

@@ -240,26 +240,38 @@ put_claims(struct maker *m)
 	end_part(m, FACTS_CLAIMS);
 }
 
+/* The consumer as a claim of the issuer's choice names it. */
 static enum verdict
-put_consumer(struct maker *m)
+put_claimed_consumer(struct maker *m, struct span claim)
 {
-	struct span claim = span_of(m->wish->consumer_claim);
-	struct span client = facts_get(m->facts, FACTS_CLIENT);
-
-	if (claim.n == 0) {
-		put_part(m, FACTS_CONSUMER,
-		    client.n > 0 ? client : facts_get(m->facts, FACTS_SUBJECT));
-		return VERDICT_ACTIVE;
-	}
 	const struct doc_value *value = claim_at(m->claims, claim);
 	int64_t number;
+
 	begin_part(m, FACTS_CONSUMER);
 	if (doc_integer(value, &number) || (doc_string(value).p != NULL && is_plain(value->text)))
 		text_put(&m->text, value->text);
 	else if (value != NULL)
 		return VERDICT_MALFORMED;
 	end_part(m, FACTS_CONSUMER);
-	return m->facts->part[FACTS_CONSUMER].n > 0 ? VERDICT_ACTIVE : VERDICT_NO_CONSUMER;
+	return VERDICT_ACTIVE;
+}
+
+/* Who calls must be known: a token that names nobody can't be held to limits, or told apart. */
+static enum verdict
+put_consumer(struct maker *m)
+{
+	struct span claim = span_of(m->wish->consumer_claim);
+	struct span client = facts_get(m->facts, FACTS_CLIENT);
+	enum verdict verdict = VERDICT_ACTIVE;
+
+	if (claim.n == 0)
+		put_part(m, FACTS_CONSUMER,
+		    client.n > 0 ? client : facts_get(m->facts, FACTS_SUBJECT));
+	else
+		verdict = put_claimed_consumer(m, claim);
+	if (verdict == VERDICT_ACTIVE && m->facts->part[FACTS_CONSUMER].n == 0)
+		verdict = VERDICT_NO_CONSUMER;
+	return verdict;
 }
 
 static void

@@ -229,6 +229,17 @@ test('a provider that never answers holds up nobody', async (t) => {
   assert.equal(await ask(await mint(key)), 200);
 });
 
+test('keys that nobody confirms for too long are used no more, also by what was remembered', async (t) => {
+  const keys = 'jwks_refresh = 1 jwks_cooldown = 1 jwks_max_stale = 2';
+  const { ask, jwks } = await keyed(t, jwksOf(key), keys);
+  const token = await mint(key);
+  assert.equal(await ask(token), 200);
+  jwks.mode = 'garbage';
+  await until(async () => (await ask(token)) === 503, 'the keys to be too old', 20_000);
+  jwks.mode = 'good';
+  await until(async () => (await ask(token)) === 200, 'the keys to be fresh again', 20_000);
+});
+
 test('a reload with other rules makes remembered verdicts void', async (t) => {
   const { api, gw } = await house(t);
   const token = await mint(key);

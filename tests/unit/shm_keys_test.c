@@ -116,6 +116,24 @@ START_TEST(a_lost_slot_reads_nothing)
 }
 END_TEST
 
+START_TEST(a_withdrawn_set_is_gone_until_the_next)
+{
+	struct keys *keys = keys_new();
+	struct keys_slot slot;
+	uint64_t before, after;
+
+	keys_slot(keys, 5, true, &slot);
+	keys_publish(&slot, "set", 3, 1);
+	before = keys_generation(&slot);
+	keys_withdraw(&slot);
+	ck_assert_uint_eq(keys_generation(&slot), 0);
+	ck_assert_uint_eq(keys_read(&slot, buf, sizeof(buf), &after), 0);
+	keys_publish(&slot, "set", 3, 2);
+	ck_assert_uint_eq(keys_read(&slot, buf, sizeof(buf), &after), 3);
+	ck_assert_uint_gt(after, before);
+}
+END_TEST
+
 START_TEST(a_dropped_issuer_that_returns_has_its_slot)
 {
 	struct keys *keys = keys_new();
@@ -171,5 +189,6 @@ END_TEST
 
 MEMORY_RUN("shm_keys", a_set_is_read_as_published, the_same_bytes_keep_their_generation,
     a_failure_keeps_the_last_good_set, wishes_last_until_an_attempt_begins,
-    a_lost_slot_reads_nothing, a_dropped_issuer_that_returns_has_its_slot,
+    a_lost_slot_reads_nothing, a_withdrawn_set_is_gone_until_the_next,
+    a_dropped_issuer_that_returns_has_its_slot,
     readers_see_whole_sets_only)
