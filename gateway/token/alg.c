@@ -37,6 +37,29 @@ alg_row(enum alg_id id)
 	return &alg_table[id];
 }
 
+/*
+ * OpenSSL looks for the methods of an operation once, at their first use, and what it does not
+ * find then for want of memory it never finds again: so all are used before there is a request.
+ */
+static bool
+find_methods(void)
+{
+	static const char *const names[][2] = {
+		{ "RSA", "RSA" }, { "EC", "ECDSA" }, { "ED25519", "ED25519" },
+	};
+	bool good = true;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		EVP_KEYMGMT *keys = EVP_KEYMGMT_fetch(NULL, names[i][0], NULL);
+		EVP_SIGNATURE *signature = EVP_SIGNATURE_fetch(NULL, names[i][1], NULL);
+
+		good = good && keys != NULL && signature != NULL;
+		EVP_KEYMGMT_free(keys);
+		EVP_SIGNATURE_free(signature);
+	}
+	return good;
+}
+
 struct alg_tools *
 alg_tools_new(void)
 {
@@ -44,7 +67,7 @@ alg_tools_new(void)
 	if (tools == NULL)
 		return NULL;
 
-	bool good = true;
+	bool good = find_methods();
 	for (size_t i = 0; i < ALG_DIGESTS; i++) {
 		tools->md[i] = EVP_MD_fetch(NULL, digest_names[i], NULL);
 		tools->md_context[i] = EVP_MD_CTX_new();
@@ -81,12 +104,6 @@ digest(struct alg_tools *tools, enum alg_digest which, struct span in, uint8_t *
 	return EVP_DigestInit_ex2(context, tools->md[which], NULL) == 1 &&
 	    EVP_DigestUpdate(context, in.p, in.n) == 1 &&
 	    EVP_DigestFinal_ex(context, out, n) == 1;
-}
-
-bool
-alg_sha256(struct alg_tools *tools, struct span in, uint8_t out[32])
-{
-	return digest(tools, ALG_SHA256, in, out, NULL);
 }
 
 /*

@@ -86,9 +86,6 @@ struct alg_tools *alg_tools_new(void);
 /* Frees them; NULL is fine; the pointer becomes NULL. */
 void alg_tools_free(struct alg_tools **tools);
 
-/* SHA-256 of the bytes; false only when OpenSSL fails. */
-bool alg_sha256(struct alg_tools *tools, struct span in, uint8_t out[32]);
-
 /*
  * Checks a signature over the input (RFC 7515 section 5.2). The key must be of the algorithm's
  * type; a signature of another length than the algorithm's or the key's is bad, never an error.

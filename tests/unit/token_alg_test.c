@@ -1,3 +1,4 @@
+#include "gateway/token/digest.h"
 #include "tests/unit/token_support.h"
 
 #include <openssl/err.h>
@@ -200,7 +201,7 @@ START_TEST(rsa_padding_is_exact)
 	struct jwks *set = set_of(jwk_of(&signers[ALG_ID_RS256], ""));
 	char right[sizeof(info) - 1 + 32], null_left_out[sizeof(bare) - 1 + 32], digest[32];
 
-	ck_assert(alg_sha256(tools, SPAN("a.b"), (uint8_t *)digest));
+	digest_sha256(SPAN("a.b"), (uint8_t *)digest);
 	memcpy(right, info, sizeof(info) - 1);
 	memcpy(right + sizeof(info) - 1, digest, 32);
 	memcpy(null_left_out, bare, sizeof(bare) - 1);
