@@ -64,6 +64,11 @@ need_bench()
 	need nodejs command -v node
 	need nginx-light test -x /usr/sbin/nginx
 	need wrk command -v wrk
+	need haproxy command -v haproxy
+	need apache2-bin test -x /usr/sbin/apache2
+	need libapache2-mod-oauth2 test -f /usr/lib/apache2/modules/mod_oauth2.so
+	need node-express test -d /usr/share/nodejs/express
+	need openssl command -v openssl
 }
 
 # a web server that is installed to be measured must not open port 80 of this machine by itself

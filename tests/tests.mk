@@ -40,8 +40,13 @@ BENCH_OPTIONS = $(if $(CASE),--case $(CASE)) $(if $(PEERS),--peers $(PEERS)) \
 	$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(THREADS),--threads $(THREADS))
 
+$(BUILD)/bench/load: tests/bench/load.c
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	@$(CC) -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -O2 -g -o $@ $<
+
 bench bench-smoke:
 	@tests/setup.sh bench
-	@$(MAKE) --no-print-directory all
-	@GATEHOUSE_BIN=$(or $(GATEHOUSE_BIN),$(BUILD)/gatehouse) \
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/load
+	@ulimit -n $$(ulimit -Hn) && GATEHOUSE_BIN=$(or $(GATEHOUSE_BIN),$(BUILD)/gatehouse) \
 		node tests/bench/bench.mjs $(BENCH_OPTIONS) $(if $(filter bench-smoke,$@),--smoke)

@@ -1,8 +1,8 @@
 // Measures Gatehouse beside its peers: node bench.mjs [--rounds N] [--seconds N] [--connections N]
-// [--threads N] [--case NAME] [--peers A,B] [--smoke]. Called by make bench and make bench-smoke.
+// [--threads N] [--case A,B] [--peers A,B] [--smoke]. Called by make bench and make bench-smoke.
 //
-// All peers are started once, each is held to right answers, then each is loaded in turn while the
-// others stand idle. README.md says what is measured, and how.
+// For each case all its peers are started, each is held to right answers, then each is loaded in
+// turn while the others stand idle. README.md says what is measured, and how.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -10,23 +10,32 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.mjs';
 import { measureCase } from './measure.mjs';
-import { PEERS, YARDSTICK } from './peers.mjs';
+import { memoryReport } from './memory.mjs';
+import { PEERS } from './peers.mjs';
 import { run } from './processes.mjs';
-import { caseReport, machineReport } from './report.mjs';
-import { ANSWER, FOLDER, WORKERS, checkAnswers, startAll } from './site.mjs';
+import { caseReport, machineReport, settingOf, summaryReport } from './report.mjs';
+import { FOLDER, checkAnswers, startAll } from './site.mjs';
 import { expect, tally } from './tally.mjs';
 import { makeTokens } from './tokens.mjs';
 
+/** Not a case of load: what a connection, a request and a token take, of memory. */
+const MEMORY = { name: 'memory' };
+
+function pick(all, names, what) {
+  return names.split(',').map((name) => {
+    const found = all.find((one) => one.name === name);
+    const known = all.map((one) => one.name).join(', ');
+    if (found === undefined) throw new Error(`no such ${what}: "${name}" (there are ${known})`);
+    return found;
+  });
+}
+
 function options() {
   const text = { type: 'string' };
+  const names = ['rounds', 'seconds', 'connections', 'threads', 'case', 'peers'];
   const { values } = parseArgs({
     options: {
-      rounds: text,
-      seconds: text,
-      connections: text,
-      threads: text,
-      case: text,
-      peers: text,
+      ...Object.fromEntries(names.map((name) => [name, text])),
       smoke: { type: 'boolean', default: false },
     },
   });
@@ -35,28 +44,47 @@ function options() {
     if (Number.isInteger(value) && value > 0) return value;
     throw new Error(`--${name} must be a whole number above 0, not "${values[name]}"`);
   };
-  const pick = (all, names, what) =>
-    names.map((name) => {
-      const found = all.find((one) => one.name === name);
-      const known = all.map((one) => one.name).join(', ');
-      if (found === undefined) throw new Error(`no such ${what}: "${name}" (there are ${known})`);
-      return found;
-    });
+  const all = values.smoke ? CASES.filter(({ smoke }) => smoke) : [...CASES, MEMORY];
   return {
     smoke: values.smoke,
     rounds: number('rounds', values.smoke ? 1 : 5),
-    seconds: number('seconds', values.smoke ? 1 : 5),
+    seconds: number('seconds', values.smoke ? 1 : 2),
     connections: number('connections', 64),
     threads: number('threads', 1),
-    cases: values.case === undefined ? CASES : pick(CASES, values.case.split(','), 'case'),
-    peers: values.peers === undefined ? PEERS : pick(PEERS, values.peers.split(','), 'peer'),
+    cases: values.case === undefined ? all : pick([...CASES, MEMORY], values.case, 'case'),
+    peers: values.peers === undefined ? PEERS : pick(PEERS, values.peers, 'peer'),
   };
 }
 
 async function versions(peers) {
-  const known = [...peers.filter((peer) => peer.version).map((peer) => peer.version)];
+  const known = peers.filter((peer) => peer.version).map((peer) => peer.version);
   const texts = await Promise.all(known.map(([command, ...args]) => run(command, args)));
-  return texts.map((text) => text.trim().split('\n').join(', '));
+  return texts.map((text) => text.trim().split('\n').slice(0, 2).join(', '));
+}
+
+// OpenSSL's own time to verify a signature, on one core, in microseconds
+async function verifyUs(what) {
+  const text = await run('openssl', ['speed', '-seconds', 1, what]);
+  const seconds = text.split('\n').at(-2).match(/([\d.]+)s\s+([\d.]+)s\s/)[2];
+  const perSecond = text.trim().split(/\s+/).at(-1);
+  return Number(perSecond) > 0 ? 1e6 / Number(perSecond) : Number(seconds) * 1e6;
+}
+
+async function runCase(item, given, { keys, tokens }) {
+  const site = await startAll(item, given, keys, tokens);
+  try {
+    const start = loadavg()[0];
+    await checkAnswers(site, item, tokens);
+    if (tally.failed > 0) return null;
+    const verify = item.verify && [await verifyUs(item.verify)];
+    const measured = await measureCase(site, item, given, tokens);
+    if (verify) verify.push(await verifyUs(item.verify));
+    const token = item.token ? tokens[item.token].length : 0;
+    const setting = settingOf({ item, given, token, start, verify });
+    return { item, peers: site.peers, setting, verify, ...measured };
+  } finally {
+    await site.stop();
+  }
 }
 
 function save(parts, results, name) {
@@ -64,39 +92,35 @@ function save(parts, results, name) {
   const file = join(FOLDER, name);
   writeFileSync(`${file}.md`, text);
   writeFileSync(`${file}.json`, `${JSON.stringify(results, null, 2)}\n`);
-  console.log(`\n${text}\nSaved in ${relative(process.cwd(), file)}.md and .json.`);
+  return text;
 }
 
 async function main() {
   const given = options();
-  const { tokens, jwks } = makeTokens();
   mkdirSync(FOLDER, { recursive: true });
-  const parts = [machineReport(await versions(given.peers))];
-  const start = loadavg()[0];
-  const site = await startAll(given, jwks, tokens.good);
-  await checkAnswers(site, given.cases, tokens);
-
-  const results = {};
-  for (const item of tally.failed === 0 ? given.cases : []) {
-    const { samples, ...quality } = await measureCase(site, item, given, tokens);
-    const setting =
-      `Token of ${item.token ? tokens[item.token].length : 0} bytes, answer of ${ANSWER.length} ` +
-      `bytes, ${given.connections} connections, ${WORKERS} workers each; ${given.rounds} rounds ` +
-      `of ${given.seconds} s, load average ${start.toFixed(1)} before them.`;
-    results[item.name] = Object.fromEntries(samples);
-    parts.push(
-      caseReport({ item, peers: site.peers, yardstick: YARDSTICK, samples, setting, quality }),
-    );
+  const made = await makeTokens();
+  const head = machineReport(await versions(given.peers));
+  const name = given.smoke ? 'smoke' : 'results';
+  const cases = [];
+  let memory = [];
+  const all = () => [head, ...(cases.length > 0 ? [summaryReport(cases)] : []), ...memory];
+  let text = '';
+  for (const item of given.cases) {
+    if (tally.failed > 0) return;
+    if (item === MEMORY) memory = [await memoryReport(given, made)];
+    else cases.push(await runCase(item, given, made));
+    if (tally.failed > 0) return;
+    // after each case: an end before the end of all leaves what was measured
+    const raw = cases.map((one) => [one.item.name, Object.fromEntries(one.samples)]);
+    text = save([...all(), ...cases.map(caseReport)], Object.fromEntries(raw), name);
   }
-  for (const { server } of [...site.peers, site.backend]) await server.stop();
-
-  if (tally.failed === 0) save(parts, results, given.smoke ? 'smoke' : 'results');
+  console.log(`\n${text}\nSaved in ${relative(process.cwd(), join(FOLDER, name))}.md and .json.`);
 }
 
 try {
   await main();
 } catch (error) {
-  expect('bench', error.message);
+  expect('bench', error.stack);
 }
 console.log(`${tally.passed} passed, ${tally.failed} failed`);
 process.exit(tally.failed === 0 ? 0 : 1);

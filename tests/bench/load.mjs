@@ -1,26 +1,55 @@
-// The load: wrk, as many connections as asked for, each sending its next request as soon as the
-// last is answered.
+// The load, by one of two programs: wrk where one request repeated says it all, else our own load.c
+// (a token for each request, mostly idle connections, a fixed rate). Both print the same line.
 
 import { run } from './processes.mjs';
 
 const SCRIPT = new URL('wrk.lua', import.meta.url).pathname;
+const LOAD = new URL('../../build/bench/load', import.meta.url).pathname;
 
-/** Runs wrk for whole seconds; gives the figures that wrk.lua prints. */
-export async function load({ url, token, seconds, connections, threads }) {
-  const header = token === null ? [] : ['-H', `Authorization: Bearer ${token}`];
-  const text = await run('wrk', [
-    ...['-t', threads, '-c', connections, '-d', `${seconds}s`, '--latency', '-s', SCRIPT],
-    ...header,
-    url,
-  ]);
+function result(text) {
   const line = text.split('\n').find((one) => one.startsWith('result '));
-  if (line === undefined) throw new Error(`wrk told no result:\n${text}`);
+  if (line === undefined) throw new Error(`the load told no result:\n${text}`);
   return JSON.parse(line.slice('result '.length));
 }
 
+async function byWrk({ url, item, token, seconds, connections, threads }, started) {
+  const bearer = token === null ? [] : ['-H', `Authorization: Bearer ${token}`];
+  const close = item.close ? ['-H', 'Connection: close'] : [];
+  started();
+  const text = await run('wrk', [
+    ...['-t', threads, '-c', connections, '-d', `${seconds}s`, '--timeout', '10s', '--latency'],
+    ...['-s', SCRIPT, ...bearer, ...close, `${url}${item.path}`],
+    ...(item.upload === undefined ? [] : ['--', item.upload]),
+  ]);
+  return result(text);
+}
+
+async function byOurs({ url, item, tokenFile, seconds, connections, once }, started) {
+  const options = [
+    ...['-p', new URL(url).port, '-u', item.path, '-t', tokenFile, '-d', seconds],
+    ...['-c', Math.max(item.open ?? 0, connections), '-a', connections],
+    ...(item.rate === undefined ? [] : ['-r', item.rate]),
+    ...(item.count === undefined ? [] : ['-m', item.count]),
+    ...(once ? ['-1'] : []),
+  ];
+  return result(await run(LOAD, options, started));
+}
+
+const needsOurs = ({ pool, open, rate }) =>
+  pool !== undefined || open !== undefined || rate !== undefined;
+
+/** Loads a peer for whole seconds; `started` is called right before. Gives what wrk.lua prints. */
+export const load = (what, started = () => {}) =>
+  (needsOurs(what.item) ? byOurs : byWrk)(what, started);
+
+const WARM_S = 900;
+
+/** Sends each token of the case's pool once. */
+export const warm = (what) => byOurs({ ...what, seconds: WARM_S, once: true }, () => {});
+
 /**
- * What was wrong with the answers of a run, or null. wrk counts every status over 399: none may be
- * there where 200 is right, and nothing else where a refusal is.
+ * What was wrong with the answers of a run, or null. The load counts every status over 399: none
+ * may be there where 200 is right, and nothing else where a refusal is.
  */
 export function wrongAnswers({ requests, failed, over_399 }, status) {
   if (requests === 0) return 'no request was answered';

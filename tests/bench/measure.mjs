@@ -2,7 +2,8 @@
 // machine that grows slower or faster favors none.
 
 import { cpus } from 'node:os';
-import { load, wrongAnswers } from './load.mjs';
+import { load, warm, wrongAnswers } from './load.mjs';
+import { ANSWERS } from './peers.mjs';
 import { cpuOf, cpuOfMachine, cpuOfSelf, family, pssOf } from './processes.mjs';
 import { reached } from './site.mjs';
 import { expect } from './tally.mjs';
@@ -12,45 +13,28 @@ export const DISTURBED = 0.05;
 
 const share = (part, total) => (total > 0 ? part / total : 0);
 
-// one peer, one round
-async function measure({ backend }, peer, item, { seconds, connections, threads }, tokens) {
-  const pids = family(peer.server.pid);
-  const others = peer.server === backend.server ? [] : family(backend.server.pid);
-  const clock = () => ({
-    own: cpuOf(pids),
-    backend: cpuOf(others).us,
-    self: cpuOfSelf(),
-    machine: cpuOfMachine(),
-    at: performance.now() * 1000,
-  });
-  const sent = { url: `${peer.url}${item.path}`, token: item.token && tokens[item.token] };
-  const passedOn = await reached(backend);
-  const a = clock();
-  const result = await load({ ...sent, seconds, connections, threads });
-  const b = clock();
-  const loadedMb = pssOf(pids);
+// what the kernel's clocks say at this moment
+const readClocks = (pids, others) => ({
+  own: cpuOf(pids),
+  backend: cpuOf(others).us,
+  self: cpuOfSelf(),
+  machine: cpuOfMachine(),
+  at: performance.now() * 1000,
+});
 
-  expect(`${peer.name}, ${item.name}, load`, wrongAnswers(result, item.status));
-  // what was under way when the load ended has reached the backend, but was not counted
-  const more = (await reached(backend)) - passedOn - 1 - (item.status < 400 ? result.requests : 0);
-  expect(
-    `${peer.name}, ${item.name}, backend`,
-    more >= 0 && more <= 2 * connections ? null : `${more} more requests reached it than answered`,
-  );
-  expect(
-    `${peer.name}, processes`,
-    family(peer.server.pid).join() === pids.join() ? null : 'one was replaced under load',
-  );
-
+function sampleOf({ a, b, result, peer, loadedMb, item }) {
   const usedUs = b.own.us - a.own.us;
   const userUs = b.own.userUs - a.own.userUs;
   const systemUs = b.own.systemUs - a.own.systemUs;
   const busyUs = b.machine.busyUs - a.machine.busyUs;
   const stolenUs = b.machine.stolenUs - a.machine.stolenUs;
   const oursUs = usedUs + (b.backend - a.backend) + (b.self - a.self);
-  const spanUs = b.at - a.at;
+  const perSecond = (result.requests * 1e6) / result.duration_us;
+  const answerMb = (item.upload ?? ANSWERS[item.answer ?? 'order'].length) / 1e6;
   return {
-    perSecond: (result.requests * 1e6) / result.duration_us,
+    requests: result.requests,
+    perSecond,
+    mbPerSecond: perSecond * answerMb,
     cpuUs: share(usedUs, result.requests),
     systemShare: share(systemUs, userUs + systemUs),
     p50Ms: result.p50_us / 1000,
@@ -59,8 +43,39 @@ async function measure({ backend }, peer, item, { seconds, connections, threads 
     restMb: peer.restMb,
     loadedMb: peer.restMb === null ? null : loadedMb,
     // the share of the machine that other programs and the host took meanwhile
-    disturbed: (Math.max(0, busyUs - oursUs) + stolenUs) / (spanUs * cpus().length),
+    disturbed: (Math.max(0, busyUs - oursUs) + stolenUs) / ((b.at - a.at) * cpus().length),
   };
+}
+
+async function checkReached({ backend, before, result, name, item, connections }) {
+  if (before === null) return;
+  // what was under way when the load ended has reached the backend, but was not counted
+  const more = (await reached(backend)) - before - 1 - (item.status < 400 ? result.requests : 0);
+  const wrong = more >= 0 && more <= 2 * connections ? null : `${more} more than were answered`;
+  expect(`${name}, ${item.name}, requests that reached the backend`, wrong);
+}
+
+// one peer, one round
+async function measure(site, peer, item, given, tokens) {
+  const { backend, tokenFile } = site;
+  const { seconds, connections, threads } = given;
+  if (item.once && peer.caches) await peer.renew();
+  const pids = family(peer.server.pid);
+  const others = peer.server === backend.server ? [] : family(backend.server.pid);
+  const token = item.token && tokens[item.token];
+  const before = await reached(backend);
+  let a;
+  const what = { url: peer.url, item, token, tokenFile, seconds, connections, threads };
+  const result = await load({ ...what, once: item.once }, () => (a = readClocks(pids, others)));
+  const b = readClocks(pids, others);
+  const loadedMb = pssOf(pids);
+
+  const { name } = peer;
+  expect(`${name}, ${item.name}, load`, wrongAnswers(result, item.status));
+  await checkReached({ backend, before, result, name, item, connections });
+  const same = family(peer.server.pid).join() === pids.join();
+  expect(`${name}, processes`, same ? null : 'one was replaced under load');
+  return sampleOf({ a, b, result, peer, loadedMb, item });
 }
 
 // each peer once: a map from its name to its sample
@@ -77,18 +92,27 @@ async function measureRound(site, order, item, given, tokens) {
   return round;
 }
 
+async function warmUp(site, item, given, tokens) {
+  for (const peer of site.peers.filter(({ caches }) => item.warm && caches)) {
+    const { connections } = given;
+    const result = await warm({ url: peer.url, item, tokenFile: site.tokenFile, connections });
+    expect(`${peer.name}, ${item.name}, every token once`, wrongAnswers(result, item.status));
+  }
+  if (!given.smoke) {
+    await measureRound(site, site.peers, item, { ...given, seconds: 1 }, tokens);
+  }
+}
+
 /**
  * Gives the rounds asked for. One that was disturbed is put aside and repeated, whatever its
  * figures; when too many were, the least disturbed of them fill the gap.
  */
 export async function measureCase(site, item, given, tokens) {
-  if (!given.smoke) {
-    await measureRound(site, site.peers, item, { ...given, seconds: 1 }, tokens);
-  }
+  await warmUp(site, item, given, tokens);
   const rounds = [];
   const most = (round) => Math.max(...[...round.values()].map((sample) => sample.disturbed));
   const quiet = () => rounds.filter((round) => most(round) <= DISTURBED).length;
-  const patience = given.rounds * (given.smoke ? 1 : 4);
+  const patience = given.rounds * (given.smoke ? 1 : 2);
   while (quiet() < given.rounds && rounds.length < patience) {
     const order = rounds.length % 2 === 0 ? site.peers : [...site.peers].reverse();
     rounds.push(await measureRound(site, order, item, given, tokens));

@@ -33,23 +33,37 @@ function start(command, args, options) {
   return child;
 }
 
-/** Runs a command to its end; gives what it printed, on either output. */
-export async function run(command, args) {
-  const child = start(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/**
+ * Runs a command to its end; gives what it printed, on either output. With `ready`, a command that
+ * says "ready" is let go on by a line, right after ready() is called.
+ */
+export async function run(command, args, ready) {
+  const child = start(command, args, { stdio: [ready ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (text += part));
+  if (ready) {
+    child.stdin.on('error', () => {});
+    child.stdout.once('data', () => {
+      ready();
+      child.stdin.write('\n');
+    });
+  }
   const end = await child.ended;
   if (end !== 0) throw new Error(`${command} ended with ${end}:\n${text}`);
   return text;
 }
 
 /** Starts a server in a folder made anew, with its output in the file log. */
-export function serve({ command, args, files, folder }) {
+export function serve({ command, args, env, files, folder }) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   const log = openSync(join(folder, 'log'), 'w');
-  const child = start(command, args, { cwd: folder, stdio: ['ignore', log, log] });
+  const child = start(command, args, {
+    cwd: folder,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, ...env },
+  });
   let ended = null;
   child.ended.then((end) => (ended = end));
   return {

@@ -1,4 +1,4 @@
-// Turns the samples of a case into the table that is printed and saved (Markdown).
+// Turns the samples of the cases into the tables that are printed and saved (Markdown).
 //
 // A sample is what one round of one peer measured. Ratios are taken inside a round, where both
 // peers met the same machine, and only then summed up over the rounds.
@@ -6,6 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { DISTURBED } from './measure.mjs';
+import { ANSWERS } from './peers.mjs';
+import { WORKERS } from './site.mjs';
+import { POOLS } from './tokens.mjs';
 
 const sorted = (values) => [...values].sort((a, b) => a - b);
 
@@ -24,9 +27,12 @@ const whole = (value) => Math.round(value).toLocaleString('en-US');
 const fixed = (digits) => (value) => value.toFixed(digits);
 const percent = (value) => `${Math.round(value * 100)} %`;
 
-// one row a column of the table of peers: null where a peer has no such figure
+const bulk = ({ answer, upload }) => answer !== undefined || upload !== undefined;
+
+// one row a column of the table of peers: null where a peer has no such figure; `only`: the cases
 const COLUMNS = [
   { head: 'requests/s', of: (s) => s.perSecond, show: whole, range: true },
+  { head: 'MB/s', of: (s) => s.mbPerSecond, show: whole, only: bulk },
   { head: 'CPU µs/request', of: (s) => s.cpuUs, show: fixed(1), range: true },
   { head: 'of it system', of: (s) => s.systemShare, show: percent },
   { head: 'p50 ms', of: (s) => s.p50Ms, show: fixed(2) },
@@ -45,9 +51,16 @@ const RATIOS = [
   { head: 'p99.9', of: (s) => s.p999Ms },
 ];
 
+// what a proxy adds to calling the backend directly, in a case of a fixed rate
+const ADDED = [
+  { head: 'p50', of: (s) => s.p50Ms },
+  { head: 'p99', of: (s) => s.p99Ms },
+];
+
 const row = (cells) => `| ${cells.join(' | ')} |`;
 
-const table = (head, rows) =>
+/** A table of Markdown, the first column of words, the others of figures. */
+export const table = (head, rows) =>
   [row(head), row(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(row)].join('\n');
 
 function cell({ of, show, range }, samples) {
@@ -59,42 +72,108 @@ function cell({ of, show, range }, samples) {
     : show(middle);
 }
 
-const peerTable = (peers, samplesOf) =>
-  table(
-    ['median (min-max)', ...COLUMNS.map((column) => column.head)],
+function peerTable({ item, peers, samples }) {
+  const columns = COLUMNS.filter(({ only }) => only === undefined || only(item));
+  return table(
+    ['median (min-max)', ...columns.map((column) => column.head)],
     peers.map((peer) => [
       peer.title,
-      ...COLUMNS.map((column) => cell(column, samplesOf(peer.name))),
+      ...columns.map((column) => cell(column, samples.get(peer.name))),
     ]),
   );
+}
 
-function ratioRows(peer, samples, yard) {
-  return RATIOS.map(({ head, of }) => {
-    const pairs = samples.map((sample, round) => of(sample) / of(yard[round]));
-    const { min, median: middle, max } = spread(pairs);
-    return [`${peer.name}, ${head}`, ...[min, middle, max].map(fixed(2))];
-  });
+const pairs = (samples, yard, combine) => spread(samples.map((s, i) => combine(s, yard[i])));
+const quotient = (of) => (a, b) => of(a) / of(b);
+const rivals = ({ peers, item }) =>
+  peers.filter((peer) => peer.name !== item.yard && peer.command !== undefined);
+
+function ratioTable(one) {
+  const yard = one.samples.get(one.item.yard);
+  if (yard === undefined || rivals(one).length === 0) return [];
+  const rows = rivals(one).flatMap(({ name }) =>
+    RATIOS.map(({ head, of }) => {
+      const { min, median: middle, max } = pairs(one.samples.get(name), yard, quotient(of));
+      return [`${name}, ${head}`, ...[min, middle, max].map(fixed(2))];
+    }),
+  );
+  return [table([`ratio to ${one.item.yard}, round by round`, 'min', 'median', 'max'], rows)];
+}
+
+function addedTable({ item, peers, samples }) {
+  const direct = samples.get('direct');
+  if (item.rate === undefined || direct === undefined) return [];
+  const rows = peers
+    .filter(({ name }) => name !== 'direct')
+    .flatMap(({ name }) =>
+      ADDED.map(({ head, of }) => {
+        const { min, median: middle, max } = pairs(
+          samples.get(name),
+          direct,
+          (a, b) => of(a) - of(b),
+        );
+        return [`${name}, ${head}`, ...[min, middle, max].map(fixed(2))];
+      }),
+    );
+  return [table(['added to direct, ms, round by round', 'min', 'median', 'max'], rows)];
+}
+
+const quality = ({ disturbed, repeated }) =>
+  (disturbed > DISTURBED ? '**Not a quiet machine.** ' : '') +
+  `Other programs and the host took at most ${percent(disturbed)} of the machine in a ` +
+  `round; ${repeated} rounds that were disturbed more were repeated.`;
+
+/** The setting of a case in words. */
+export function settingOf({ item, given, token, start, verify }) {
+  const many = item.pool === undefined ? 'Token' : `${POOLS[item.pool].alg} tokens`;
+  const parts = [
+    token > 0 ? `${many} of about ${token} bytes` : 'No token',
+    item.status >= 400 ? `answers ${item.status}` : '',
+    item.express ? '' : `answers of ${ANSWERS[item.answer ?? 'order'].length} bytes`,
+    item.open === undefined ? '' : `${item.open} open connections`,
+    `${given.connections} requests under way at a time`,
+    `${item.workers ?? WORKERS} workers each`,
+    `${given.rounds} rounds of ${item.once ? 'at most ' : ''}${given.seconds} s`,
+    `load average ${start.toFixed(1)} before them`,
+    verify ? `\`openssl speed\`: a verification takes ${verify.map(fixed(1)).join(' and ')} µs` : '',
+  ];
+  return `${parts.filter(Boolean).join(', ')}.`;
 }
 
 /** The tables of one case: `samples` maps a peer's name to its samples, round by round. */
-export function caseReport({ item, peers, yardstick, samples, setting, quality }) {
-  const samplesOf = (name) => samples.get(name);
-  const rivals = peers.filter((peer) => peer.name !== yardstick && peer.command !== undefined);
-  const parts = [`## ${item.title}`, setting, peerTable(peers, samplesOf)];
-  if (samplesOf(yardstick) !== undefined && rivals.length > 0) {
-    parts.push(
-      table(
-        [`ratio to ${yardstick}, round by round`, 'min', 'median', 'max'],
-        rivals.flatMap((peer) => ratioRows(peer, samplesOf(peer.name), samplesOf(yardstick))),
-      ),
-    );
-  }
-  parts.push(
-    (quality.disturbed > DISTURBED ? '**Not a quiet machine.** ' : '') +
-      `Other programs and the host took at most ${percent(quality.disturbed)} of the machine in a ` +
-      `round; ${quality.repeated} rounds that were disturbed more were repeated.`,
-  );
-  return parts.join('\n\n');
+export const caseReport = (one) =>
+  [
+    `## ${one.item.title}`,
+    `\`${one.item.name}\`. ${one.setting}`,
+    peerTable(one),
+    ...ratioTable(one),
+    ...addedTable(one),
+    quality(one),
+  ].join('\n\n');
+
+/** One line a case: CPU of all peers, and Gatehouse's ratios to the yardstick. */
+export function summaryReport(cases) {
+  const names = [...new Set(cases.flatMap(({ peers }) => peers.map(({ name }) => name)))];
+  const ratio = (one, of) => {
+    const ours = one.samples.get('gatehouse');
+    const yard = one.samples.get(one.item.yard);
+    if (ours === undefined || yard === undefined) return '';
+    const { min, median: middle, max } = pairs(ours, yard, quotient(of));
+    return `${middle.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`;
+  };
+  const rows = cases.map((one) => [
+    one.item.title,
+    ...names.map((name) =>
+      one.samples.has(name) ? median(one.samples.get(name).map((s) => s.cpuUs)).toFixed(1) : '',
+    ),
+    one.item.yard,
+    ratio(one, (s) => s.cpuUs),
+    ratio(one, (s) => s.perSecond),
+    ratio(one, (s) => s.p99Ms),
+    percent(one.disturbed),
+  ]);
+  const head = ['case', ...names, 'ratio to', 'CPU', 'requests/s', 'p99', 'disturbed'];
+  return `## CPU µs per request, and Gatehouse's ratios\n\n${table(head, rows)}`;
 }
 
 /** One line on the machine and one on each version. */

@@ -1,24 +1,76 @@
-// A token as Keycloak makes it for a client of a web shop (RS256, 2048 bits, about 1.1 KB), and the
-// bad ones that are sent to make sure that they are refused.
+// Tokens as Keycloak makes them for a client of a web shop (about 1.1 KB, of a length that depends
+// on the algorithm alone): the good one, the bad ones, and pools of many.
+//
+// Minting takes minutes, so keys and pools are kept in build/bench/pool, and made anew after a week.
 
-import { createPublicKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  generateKeyPairSync,
+  randomBytes,
+  randomUUID,
+  sign,
+} from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 export const ISSUER = 'https://sso.example.com/realms/shop';
+/** Of the HS256 tokens: they are cheap enough to make a million of. */
+export const SECRET_ISSUER = 'https://sso.example.com/realms/mill';
 export const AUDIENCE = 'orders-api';
 
+const FOLDER = new URL('../../build/bench/pool', import.meta.url).pathname;
 const DAY_S = 86_400;
-const KID = 'FJ86GcF3jTbNLOco4NvZkUCIUmfYCqoqtOQeMfbhNlE';
+const BATCH = 1_000;
+/* What HS256 saves beside RS256 in base64url, put back as a claim: the same bytes to look at. */
+const PADDING = 'x'.repeat(212);
 
+const now = () => Math.floor(Date.now() / 1000);
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const signLater = promisify(sign);
 
-function claims(changes) {
-  const now = Math.floor(Date.now() / 1000);
+/** Tokens that are kept, each a line of a file: name, algorithm and how many. */
+export const POOLS = {
+  'rs256-10k': { alg: 'RS256', count: 10_000 },
+  'rs256-once': { alg: 'RS256', count: 40_000 },
+  'es256-once': { alg: 'ES256', count: 40_000 },
+  hs256: { alg: 'HS256', count: 1_000_000 },
+};
+
+function newKeys() {
+  const pem = (type, options) =>
+    generateKeyPairSync(type, options).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  return {
+    made: now(),
+    RS256: { kid: randomBytes(32).toString('base64url'), pem: pem('rsa', { modulusLength: 2048 }) },
+    ES256: { kid: randomBytes(32).toString('base64url'), pem: pem('ec', { namedCurve: 'P-256' }) },
+    HS256: { kid: randomBytes(32).toString('base64url'), k: randomBytes(64).toString('base64url') },
+  };
+}
+
+function keptKeys() {
+  const file = join(FOLDER, 'keys.json');
+  if (existsSync(file)) {
+    const keys = JSON.parse(readFileSync(file));
+    if (now() - keys.made < 7 * DAY_S) return keys;
+  }
+  rmSync(FOLDER, { recursive: true, force: true });
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(file, JSON.stringify(newKeys()));
+  return JSON.parse(readFileSync(file));
+}
+
+function claims(alg, changes) {
   const session = randomUUID();
   return {
-    exp: now + DAY_S,
-    iat: now,
+    exp: now() + 30 * DAY_S,
+    iat: now(),
     jti: randomUUID(),
-    iss: ISSUER,
+    iss: alg === 'HS256' ? SECRET_ISSUER : ISSUER,
     aud: AUDIENCE,
     sub: randomUUID(),
     typ: 'Bearer',
@@ -31,29 +83,74 @@ function claims(changes) {
     email_verified: true,
     preferred_username: 'alice',
     email: 'alice@example.com',
+    ...(alg === 'HS256' ? { note: PADDING } : {}),
     ...changes,
   };
 }
 
-function signed(key, content) {
-  const text = `${encode({ alg: 'RS256', typ: 'JWT', kid: KID })}.${encode(content)}`;
-  return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`;
+/* Gives a function from changes of the claims to a token, or to the promise of one. */
+function minter(alg, { kid, pem, k }) {
+  const top = encode({ alg, typ: 'JWT', kid });
+  if (alg === 'HS256') {
+    const secret = createSecretKey(Buffer.from(k, 'base64url'));
+    return (changes) => {
+      const text = `${top}.${encode(claims(alg, changes))}`;
+      return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
+    };
+  }
+  const key = { key: createPrivateKey(pem), dsaEncoding: 'ieee-p1363' };
+  return async (changes) => {
+    const text = `${top}.${encode(claims(alg, changes))}`;
+    return `${text}.${(await signLater('sha256', Buffer.from(text), key)).toString('base64url')}`;
+  };
 }
 
-/** A new key, its JWK Set, and tokens by name. */
-export function makeTokens() {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const jwk = createPublicKey(privateKey).export({ format: 'jwk' });
-  const now = Math.floor(Date.now() / 1000);
-  const good = signed(privateKey, claims({}));
+/** The file of a pool, minted if it is not there yet. */
+export async function poolFile(name) {
+  const { alg, count } = POOLS[name];
+  const file = join(FOLDER, name);
+  const keys = keptKeys();
+  if (existsSync(file)) return file;
+  console.error(`minting ${count} ${alg} tokens, kept for a week`);
+  const mint = minter(alg, keys[alg]);
+  const out = openSync(`${file}.new`, 'w');
+  for (let made = 0; made < count; made += BATCH) {
+    const lines = await Promise.all(Array.from({ length: BATCH }, () => mint({})));
+    writeSync(out, `${lines.join('\n')}\n`);
+  }
+  closeSync(out);
+  renameSync(`${file}.new`, file);
+  return file;
+}
+
+const publicPem = ({ pem }) => createPublicKey(pem).export({ type: 'spki', format: 'pem' });
+const publicJwk = (alg, { kid, pem }) => ({
+  ...createPublicKey(pem).export({ format: 'jwk' }),
+  kid,
+  alg,
+  use: 'sig',
+});
+
+/** The public keys, as the peers want them, and tokens by name. */
+export async function makeTokens() {
+  const keys = keptKeys();
+  const mint = minter('RS256', keys.RS256);
+  const good = await mint({});
   const [top, , mark] = good.split('.');
+  const jwk = { RS256: publicJwk('RS256', keys.RS256), ES256: publicJwk('ES256', keys.ES256) };
+  const { kid, k } = keys.HS256;
   return {
-    jwks: { keys: [{ ...jwk, kid: KID, alg: 'RS256', use: 'sig' }] },
+    keys: {
+      jwk,
+      pem: { RS256: publicPem(keys.RS256), ES256: publicPem(keys.ES256) },
+      jwks: { keys: Object.values(jwk) },
+      secretJwks: { keys: [{ kty: 'oct', alg: 'HS256', use: 'sig', kid, k }] },
+    },
     tokens: {
       good,
-      expired: signed(privateKey, claims({ iat: now - 600, exp: now - 300 })),
-      altered: `${top}.${encode(claims({ azp: 'root' }))}.${mark}`,
-      unsigned: `${encode({ alg: 'none', typ: 'JWT' })}.${encode(claims({}))}.`,
+      expired: await mint({ iat: now() - 600, exp: now() - 300 }),
+      altered: `${top}.${encode(claims('RS256', { azp: 'root' }))}.${mark}`,
+      unsigned: `${encode({ alg: 'none', typ: 'JWT' })}.${encode(claims('RS256', {}))}.`,
     },
   };
 }

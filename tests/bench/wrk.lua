@@ -1,3 +1,12 @@
+-- With an argument: POST with a body of that many bytes.
+function init(args)
+	if args[1] then
+		wrk.method = 'POST'
+		wrk.headers['Content-Type'] = 'application/octet-stream'
+		wrk.body = string.rep('x', tonumber(args[1]))
+	end
+end
+
 -- Closes a run of wrk with one line of JSON that load.mjs reads.
 function done(summary, latency, requests)
 	local e = summary.errors
