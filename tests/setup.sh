@@ -103,3 +103,7 @@ if ! apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1
 	exit 1
 fi
 rm -f "$log"
+# nor at the next start of the machine
+if [[ " ${missing[*]} " == *" haproxy "* ]] && command -v systemctl >/dev/null; then
+	systemctl --quiet disable --now haproxy 2>/dev/null || true
+fi

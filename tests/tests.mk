@@ -40,6 +40,14 @@ BENCH_OPTIONS = $(if $(CASE),--case $(CASE)) $(if $(PEERS),--peers $(PEERS)) \
 	$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(THREADS),--threads $(THREADS))
 
+# system calls and stages of one request, where strace and perf are there
+.PHONY: bench-where
+bench-where:
+	@tests/setup.sh bench
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/load
+	@GATEHOUSE_BIN=$(or $(GATEHOUSE_BIN),$(BUILD)/gatehouse) \
+		node tests/bench/where.mjs $(if $(CASE),--case $(CASE)) $(if $(SECONDS),--seconds $(SECONDS))
+
 $(BUILD)/bench/load: tests/bench/load.c
 	@mkdir -p $(@D)
 	@echo "  cc $<"

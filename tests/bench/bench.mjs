@@ -9,8 +9,9 @@ import { loadavg } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.mjs';
+import { goalsReport } from './goals.mjs';
 import { measureCase } from './measure.mjs';
-import { memoryReport } from './memory.mjs';
+import { measureMemory, memoryReport } from './memory.mjs';
 import { PEERS } from './peers.mjs';
 import { run } from './processes.mjs';
 import { caseReport, machineReport, settingOf, summaryReport } from './report.mjs';
@@ -65,9 +66,7 @@ async function versions(peers) {
 // OpenSSL's own time to verify a signature, on one core, in microseconds
 async function verifyUs(what) {
   const text = await run('openssl', ['speed', '-seconds', 1, what]);
-  const seconds = text.split('\n').at(-2).match(/([\d.]+)s\s+([\d.]+)s\s/)[2];
-  const perSecond = text.trim().split(/\s+/).at(-1);
-  return Number(perSecond) > 0 ? 1e6 / Number(perSecond) : Number(seconds) * 1e6;
+  return 1e6 / Number(text.trim().split(/\s+/).at(-1));
 }
 
 async function runCase(item, given, { keys, tokens }) {
@@ -87,8 +86,18 @@ async function runCase(item, given, { keys, tokens }) {
   }
 }
 
-function save(parts, results, name) {
-  const text = `${parts.join('\n\n')}\n`;
+function save(head, found, name) {
+  const cases = [...found.values()].filter(({ samples }) => samples !== undefined);
+  const text = [
+    head,
+    ...(cases.length > 0 ? [summaryReport(cases)] : []),
+    ...goalsReport(found),
+    ...(found.has(MEMORY.name) ? [memoryReport(found.get(MEMORY.name))] : []),
+    ...cases.map(caseReport),
+    '',
+  ].join('\n\n');
+  const raw = cases.map(({ item, samples }) => [item.name, Object.fromEntries(samples)]);
+  const results = { ...Object.fromEntries(raw), memory: found.get(MEMORY.name) };
   const file = join(FOLDER, name);
   writeFileSync(`${file}.md`, text);
   writeFileSync(`${file}.json`, `${JSON.stringify(results, null, 2)}\n`);
@@ -101,18 +110,15 @@ async function main() {
   const made = await makeTokens();
   const head = machineReport(await versions(given.peers));
   const name = given.smoke ? 'smoke' : 'results';
-  const cases = [];
-  let memory = [];
-  const all = () => [head, ...(cases.length > 0 ? [summaryReport(cases)] : []), ...memory];
+  const found = new Map();
   let text = '';
   for (const item of given.cases) {
     if (tally.failed > 0) return;
-    if (item === MEMORY) memory = [await memoryReport(given, made)];
-    else cases.push(await runCase(item, given, made));
+    const measured = item === MEMORY ? measureMemory : runCase.bind(null, item);
+    found.set(item.name, await measured(given, made));
     if (tally.failed > 0) return;
     // after each case: an end before the end of all leaves what was measured
-    const raw = cases.map((one) => [one.item.name, Object.fromEntries(one.samples)]);
-    text = save([...all(), ...cases.map(caseReport)], Object.fromEntries(raw), name);
+    text = save(head, found, name);
   }
   console.log(`\n${text}\nSaved in ${relative(process.cwd(), join(FOLDER, name))}.md and .json.`);
 }

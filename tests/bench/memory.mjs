@@ -107,10 +107,10 @@ async function tokenBytes(given, made) {
   return grown / TOKENS;
 }
 
-/** The table of memory. */
-export async function memoryReport(given, made) {
+/** Measures; gives figures by peer (restMb, idle and active bytes), and tokens in bytes. */
+export async function measureMemory(given, made) {
   const names = MEASURED.filter((name) => given.peers.some((peer) => peer.name === name));
-  const rows = [];
+  const found = {};
   for (const name of names) {
     const restMb = await restOf(given, made, name);
     const item = { ...BASE, open: IDLE, peers: [name] };
@@ -119,17 +119,25 @@ export async function memoryReport(given, made) {
     const idle = await idleBytes(peer, made.tokens.good);
     await site.stop();
     const active = await activeBytes(given, made, name);
-    rows.push([peer.title, restMb.toFixed(1), bytes(idle), bytes(active)]);
+    found[name] = { title: peer.title, restMb, idle, active };
   }
-  const notes = names.includes('gatehouse')
-    ? `A cached token takes ${bytes(await tokenBytes(given, made))} bytes of shared memory ` +
-      `(${bytes(TOKENS)} tokens in a cache of 64 MB).`
-    : '';
+  const tokens = names.includes('gatehouse') ? await tokenBytes(given, made) : null;
+  return { ...found, tokens };
+}
+
+/** The table of memory. */
+export function memoryReport({ tokens, ...found }) {
+  const rows = Object.values(found).map(({ title, restMb, idle, active }) => [
+    title,
+    ...[restMb.toFixed(1), bytes(idle), bytes(active)],
+  ]);
   const columns = ['2 workers', 'PSS MB at rest', 'bytes per idle connection'];
+  const cached = `A cached token takes ${bytes(tokens)} bytes of shared memory`;
   return [
     '## Memory',
     table([...columns, 'bytes per request under way'], rows),
     `${bytes(IDLE)} idle connections, each after one answer; ${bytes(ACTIVE)} requests that wait ` +
-      `for the backend, with their connections on both sides. ${notes}`,
+      'for the backend, with their connections on both sides.' +
+      (tokens === null ? '' : ` ${cached} (${bytes(TOKENS)} tokens in a cache of 64 MB).`),
   ].join('\n\n');
 }

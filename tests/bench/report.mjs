@@ -12,7 +12,8 @@ import { POOLS } from './tokens.mjs';
 
 const sorted = (values) => [...values].sort((a, b) => a - b);
 
-function median(values) {
+/** The middle of the values. */
+export function median(values) {
   const all = sorted(values);
   const half = all.length >> 1;
   return all.length % 2 === 1 ? all[half] : (all[half - 1] + all[half]) / 2;
@@ -83,8 +84,9 @@ function peerTable({ item, peers, samples }) {
   );
 }
 
-const pairs = (samples, yard, combine) => spread(samples.map((s, i) => combine(s, yard[i])));
-const quotient = (of) => (a, b) => of(a) / of(b);
+/** Minimum, median and maximum of a figure of two peers, round by round. */
+export const pairs = (samples, yard, combine) => spread(samples.map((s, i) => combine(s, yard[i])));
+export const quotient = (of) => (a, b) => of(a) / of(b);
 const rivals = ({ peers, item }) =>
   peers.filter((peer) => peer.name !== item.yard && peer.command !== undefined);
 

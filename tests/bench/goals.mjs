@@ -1,0 +1,76 @@
+// The lines that Gatehouse is to stay below (or above), and whether it does: one row each. They
+// are ratios inside one run; a row whose cases were not run is left out.
+
+import { median, pairs, quotient, table } from './report.mjs';
+
+const cpu = (s) => s.cpuUs;
+const rate = (s) => s.perSecond;
+const p50 = (s) => s.p50Ms;
+const p99 = (s) => s.p99Ms;
+
+/* Gatehouse to a peer, in one case: the median over the rounds. */
+const to = (peer, of) => (one) =>
+  pairs(one.samples.get('gatehouse'), one.samples.get(peer), quotient(of)).median;
+
+/* Two cases meet the machine at different times, so each is taken to nginx first. */
+const toOneToken = (many, one) => to('nginx', cpu)(many) / to('nginx', cpu)(one);
+
+/* What a validation costs beyond the cached case, in verifications as OpenSSL does them. */
+function verifications(uncached, one) {
+  const middle = (name) => median(uncached.samples.get(name).map(cpu));
+  const cached = middle('nginx') * to('nginx', cpu)(one);
+  return (middle('gatehouse') - cached) / median(uncached.verify);
+}
+
+const most = (limit) => ({ limit: `<= ${limit}`, met: (value) => value <= limit });
+const least = (limit) => ({ limit: `>= ${limit}`, met: (value) => value >= limit });
+
+const GOALS = [
+  ['cached token, CPU to nginx', most(1), to('nginx', cpu), 'one-token'],
+  ['the same, later', most(0.8), to('nginx', cpu), 'one-token'],
+  ['the same, to HAProxy without authentication', most(1), to('haproxy', cpu), 'one-token'],
+  ['cached token, requests/s to nginx', least(1), to('nginx', rate), 'one-token'],
+  ['cached token, p99 to nginx', most(1), to('nginx', p99), 'one-token'],
+  ['10,000 tokens, CPU to one token', most(1.05), toOneToken, 'tokens-10k', 'one-token'],
+  ['1,000,000 tokens, CPU to one token', most(1.15), toOneToken, 'tokens-1m', 'one-token'],
+  [
+    'uncached RS256 beyond cached, in verifications of OpenSSL',
+    ...[most(1.25), verifications, 'uncached-rs256', 'one-token'],
+  ],
+  [
+    'uncached ES256 beyond cached, in verifications of OpenSSL',
+    ...[most(1.25), verifications, 'uncached-es256', 'one-token'],
+  ],
+  ['expired token, CPU to HAProxy', most(0.6), to('haproxy-jwt', cpu), 'expired'],
+  ['forged token, CPU to HAProxy', most(0.6), to('haproxy-jwt', cpu), 'forged'],
+  ['new connection, CPU to nginx', most(1), to('nginx', cpu), 'new-connection'],
+  ['10 MB answers, MB/s to HAProxy', least(1), to('haproxy', rate), 'answer-10m'],
+  ['Express at 1,000/s, p50 to nginx', most(1), to('nginx', p50), 'express'],
+  ['Express at 1,000/s, p99 to nginx', most(1), to('nginx', p99), 'express'],
+  [
+    'memory at rest, to HAProxy',
+    most(1),
+    (memory) => memory.gatehouse.restMb / memory.haproxy.restMb,
+    'memory',
+  ],
+  ['bytes per idle connection', most(1024), (memory) => memory.gatehouse.idle, 'memory'],
+];
+
+const inWords = (value) => (value < 100 ? value.toFixed(2) : Math.round(value).toString());
+
+/** The table of goals; `found` maps names to cases (as caseReport takes them), "memory" to its own. */
+export function goalsReport(found) {
+  const rows = GOALS.filter(([, , , ...names]) => names.every((name) => found.has(name))).flatMap(
+    ([title, { limit, met }, of, ...names]) => {
+      try {
+        const value = of(...names.map((name) => found.get(name)));
+        return [[title, limit, inWords(value), met(value) ? 'met' : '**missed**']];
+      } catch {
+        return []; // one of its peers was left out of the run
+      }
+    },
+  );
+  return rows.length === 0
+    ? []
+    : [`## Goals\n\n${table(['line', 'goal', 'median', 'verdict'], rows)}`];
+}
