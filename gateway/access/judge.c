@@ -80,11 +80,27 @@ lacks_key(struct request *r)
 	    r->judgement.verdict == VERDICT_KEYS_UNAVAILABLE;
 }
 
+/* A turn of the loop has room for a few verifications; who needs no more of them goes ahead. */
+static bool
+may_verify_now(struct request *r)
+{
+	struct gate *g = r->gate;
+
+	if (g->verifications < GATE_VERIFICATIONS_PER_TURN) {
+		g->verifications++;
+		return true;
+	}
+	task_wake(g->loop, r->task);
+	return false;
+}
+
 enum step_result
 verify_token(struct request *r)
 {
 	if (r->token.n == 0 || r->judged)
 		return STEP_NEXT;
+	if (r->keys_deadline_ms == 0 && !may_verify_now(r))
+		return STEP_WAIT;
 	/* while keys are on their way there is nothing new to find */
 	if (r->keys_deadline_ms != 0 || lacks_key(r)) {
 		switch (hope_for_keys(r)) {

@@ -74,6 +74,13 @@ make_parts(struct gate *g)
 	return g->access_log != NULL;
 }
 
+static void
+end_turn(struct loop *loop, void *gate)
+{
+	(void)loop;
+	((struct gate *)gate)->verifications = 0;
+}
+
 struct gate *
 gate_new(struct loop *loop, const struct config *config, const struct shared *shared, unsigned slot,
     const struct flow *flow)
@@ -97,6 +104,7 @@ gate_new(struct loop *loop, const struct config *config, const struct shared *sh
 		gate_free(&g);
 		return NULL;
 	}
+	loop_at_turn_end(loop, &g->turn_end, end_turn, g);
 	return g;
 }
 

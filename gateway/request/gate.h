@@ -17,6 +17,9 @@
 #include "gateway/http/head.h"
 #include "gateway/loop/loop.h"
 
+/* Signatures checked in one turn of the loop, lest they hold up requests that need none. */
+#define GATE_VERIFICATIONS_PER_TURN	8
+
 struct access_log;
 struct client;
 struct flow;
@@ -40,6 +43,8 @@ struct gate {
 	struct client		*clients;	/* all open connections */
 	size_t			 n_clients;
 	bool			 draining;
+	unsigned		 verifications;	/* of tokens, in this turn of the loop */
+	struct turn_end		 turn_end;
 	uint64_t		 id_prefix;	/* random; request ids are this and a count */
 	uint64_t		 id_count;
 	uint16_t		*verdict_labels; /* metric labels by enum verdict */
@@ -48,7 +53,7 @@ struct gate {
 /* Makes the gate of a worker. NULL when something fails; the reason is in the log. */
 struct gate *gate_new(struct loop *loop, const struct config *config, const struct shared *shared,
     unsigned slot, const struct flow *flow);
-/* Frees it, connections included; the pointer becomes NULL. */
+/* Frees it, connections included, when the loop turns no more; the pointer becomes NULL. */
 void gate_free(struct gate **gate);
 
 /* Takes a fresh connection of a client; owns fd from here. */
