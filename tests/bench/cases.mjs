@@ -1,7 +1,7 @@
 // What is measured: one row each. The usual request is GET `path` with the token `good` on 64 kept
 // connections, as fast as they are answered with status 200; a row says what is different:
 //
-//   token      another token of tokens.mjs, or null; `pool` a file of many, `count` the first of them
+//   token      another token of tokens.mjs, or null; `pool` a file of many, `count` the first
 //   once       each token of the pool once, and a cache that has seen none: peers start anew
 //   warm       each token of the pool once before the first round
 //   status     what every single request must get
@@ -21,7 +21,12 @@ const PASSING = ['direct', 'nginx', 'haproxy', 'gatehouse'];
 const CHECKING = ['haproxy-jwt', 'apache', 'gatehouse'];
 const ALL = ['direct', 'nginx', 'haproxy', 'haproxy-jwt', 'apache', 'gatehouse'];
 
-const USUAL = { path: '/orders/17?fields=item,quantity', token: 'good', status: 200, yard: 'nginx' };
+const USUAL = {
+  path: '/orders/17?fields=item,quantity',
+  token: 'good',
+  status: 200,
+  yard: 'nginx',
+};
 
 const ROWS = [
   { name: 'one-token', title: 'One cached token', peers: ALL, smoke: true },
@@ -57,7 +62,7 @@ const ROWS = [
   },
   {
     name: 'expired',
-    title: 'Expired token, refused',
+    title: 'The same expired token, refused',
     token: 'expired',
     status: 401,
     yard: 'haproxy-jwt',
@@ -66,11 +71,21 @@ const ROWS = [
   },
   {
     name: 'forged',
-    title: 'Forged token, refused',
+    title: 'The same forged token, refused',
     token: 'altered',
     status: 401,
     yard: 'haproxy-jwt',
     peers: CHECKING,
+  },
+  {
+    name: 'forged-once',
+    title: 'Forged tokens, each another, refused',
+    token: 'altered',
+    pool: 'forged-once',
+    once: true,
+    status: 401,
+    yard: 'haproxy-jwt',
+    peers: ['haproxy-jwt', 'gatehouse'],
   },
   {
     name: 'no-token',

@@ -2,15 +2,16 @@
  * A load generator for what wrk cannot do: a token of its own for each request, far more open
  * connections than requests under way, and a fixed rate. One thread, one epoll set.
  *
- *	load -p PORT -u PATH -c CONNECTIONS -a ACTIVE -d SECONDS [-r RATE] [-t FILE [-m TOKENS] [-1]]
+ *	load -p PORT -u PATH -c CONNECTIONS -a ACTIVE -d SECONDS [-r RATE]
+ *	    [-t FILE [-m TOKENS] [-1]]
  *
  * Opens all connections, says "ready", and waits for a line on its input, so that the caller can
  * read the proxy's clocks after the connecting. Then at most ACTIVE requests are under way at a
  * time, each on the connection that has been idle the longest. With -r they are due at fixed
  * times, and latency counts from when a request was due, not from when it could be sent: a slow
  * answer is not hidden by the requests it held up. FILE holds one bearer token a line, all of
- * one length; the first TOKENS of them are chosen at random, with -1 in order and each once. The result is one
- * line, as wrk.lua prints it. A head and its body must fit into ANSWER_MAX.
+ * one length; the first TOKENS of them are chosen at random, with -1 in order and each once. The
+ * result is one line, as wrk.lua prints it. A head and its body must fit into ANSWER_MAX.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -71,7 +71,9 @@ ${
         : `    location = /held { proxy_pass http://127.0.0.1:${item.silent}; }`
     }
     location / { ${
-      item.answer === undefined ? `return 200 '${ANSWERS.order}';` : `root .; rewrite ^ /${item.answer} break;`
+      item.answer === undefined
+        ? `return 200 '${ANSWERS.order}';`
+        : `root .; rewrite ^ /${item.answer} break;`
     } }
   }`,
     ),
@@ -112,8 +114,10 @@ const HAPROXY_CHECKS = `  http-request deny deny_status 401 unless { req.hdr(aut
   http-request set-var(txn.alg) http_auth_bearer,jwt_header_query('$.alg')
   http-request set-var(txn.exp) http_auth_bearer,jwt_payload_query('$.exp','int')
   http-request deny deny_status 401 unless { var(txn.alg) -m str RS256 ES256 }
-  http-request deny deny_status 401 if { var(txn.alg) -m str RS256 } !{ http_auth_bearer,jwt_verify(txn.alg,"rs256.pem") 1 }
-  http-request deny deny_status 401 if { var(txn.alg) -m str ES256 } !{ http_auth_bearer,jwt_verify(txn.alg,"es256.pem") 1 }
+  acl rs256 http_auth_bearer,jwt_verify(txn.alg,"rs256.pem") 1
+  http-request deny deny_status 401 if { var(txn.alg) -m str RS256 } !rs256
+  acl es256 http_auth_bearer,jwt_verify(txn.alg,"es256.pem") 1
+  http-request deny deny_status 401 if { var(txn.alg) -m str ES256 } !es256
   http-request set-var(txn.now) date()
   http-request deny deny_status 401 unless { var(txn.exp) -m found }
   http-request deny deny_status 401 if { var(txn.exp),sub(txn.now) -m int lt 0 }`;
@@ -122,6 +126,8 @@ const runHaproxy = () => ['-f', 'haproxy.cfg', '-db', '-q'];
 
 const modules = (...names) =>
   names.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join('\n');
+
+const APACHE_CLAIMS = 'verify.iss=skip&verify.exp=required&verify.iat=skip';
 
 /* The cache is searched from end to end for each token, so it is as large as the case needs. */
 const apache = ({ port, backend, workers, open, keys, item }) => `ServerRoot .
@@ -151,7 +157,7 @@ OAuth2TargetPass envvars=Off&headers=On
   Require valid-user
 ${Object.values(keys.jwk)
   .map((jwk) => JSON.stringify(jwk).replaceAll('"', '\\"'))
-  .map((jwk) => `  OAuth2TokenVerify jwk "${jwk}" verify.iss=skip&verify.exp=required&verify.iat=skip`)
+  .map((jwk) => `  OAuth2TokenVerify jwk "${jwk}" ${APACHE_CLAIMS}`)
   .join('\n')}
   ProxyPass "http://127.0.0.1:${backend}/"
 </Location>

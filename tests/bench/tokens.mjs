@@ -1,7 +1,7 @@
 // Tokens as Keycloak makes them for a client of a web shop (about 1.1 KB, of a length that depends
 // on the algorithm alone): the good one, the bad ones, and pools of many.
 //
-// Minting takes minutes, so keys and pools are kept in build/bench/pool, and made anew after a week.
+// Minting takes minutes, so keys and pools are kept in build/bench/pool, for a week.
 
 import {
   createHmac,
@@ -31,6 +31,9 @@ const PADDING = 'x'.repeat(212);
 
 const now = () => Math.floor(Date.now() / 1000);
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+/* below the modulus, whatever that is: OpenSSL refuses a greater one without any work */
+const forgedSignature = () =>
+  Buffer.concat([Buffer.alloc(1), randomBytes(255)]).toString('base64url');
 const signLater = promisify(sign);
 
 /** Tokens that are kept, each a line of a file: name, algorithm and how many. */
@@ -38,6 +41,8 @@ export const POOLS = {
   'rs256-10k': { alg: 'RS256', count: 10_000 },
   'rs256-once': { alg: 'RS256', count: 40_000 },
   'es256-once': { alg: 'ES256', count: 40_000 },
+  /* signatures of random bytes, which cost as much to check as true ones */
+  'forged-once': { alg: 'RS256', count: 40_000, forged: true },
   hs256: { alg: 'HS256', count: 1_000_000 },
 };
 
@@ -105,14 +110,17 @@ function minter(alg, { kid, pem, k }) {
   };
 }
 
+const forger = (alg, { kid }) => () =>
+  [encode({ alg, typ: 'JWT', kid }), encode(claims(alg, {})), forgedSignature()].join('.');
+
 /** The file of a pool, minted if it is not there yet. */
 export async function poolFile(name) {
-  const { alg, count } = POOLS[name];
+  const { alg, count, forged } = POOLS[name];
   const file = join(FOLDER, name);
   const keys = keptKeys();
   if (existsSync(file)) return file;
   console.error(`minting ${count} ${alg} tokens, kept for a week`);
-  const mint = minter(alg, keys[alg]);
+  const mint = forged ? forger(alg, keys[alg]) : minter(alg, keys[alg]);
   const out = openSync(`${file}.new`, 'w');
   for (let made = 0; made < count; made += BATCH) {
     const lines = await Promise.all(Array.from({ length: BATCH }, () => mint({})));

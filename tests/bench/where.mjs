@@ -22,13 +22,13 @@ import { makeTokens } from './tokens.mjs';
 const MEASURED = ['nginx', 'gatehouse'];
 const TOP = 25;
 
-// one row a stage: its source files, or the object the samples fell into; the first that fits counts
+// one row a stage: its source files, or the object that samples fell into; the first that fits
 const STAGES = [
   { name: 'kernel', dso: /^\[/ },
   { name: 'hash (libcrypto)', dso: /libcrypto/ },
   { name: 'libc: copies, searches, memory', dso: /libc[.-]|ld-linux|vdso/ },
   { name: 'parse: llhttp', symbol: /^llhttp|^on_/ },
-  { name: 'parse: heads, fields, bodies', file: /http\/(head|fields?|target|inbox|url|body|stream)\.c/ },
+  { name: 'parse: heads', file: /http\/(head|fields?|target|inbox|url|body|stream)\.c/ },
   { name: 'route', file: /request\/(route|gate|trusted)\.c/ },
   { name: 'find the token', file: /access\/credential\.c/ },
   { name: 'cache', file: /token\/|shm\/(cache|bucket|lock)\.c|access\/judge\.c/ },
@@ -68,7 +68,8 @@ async function systemCalls(peer, what) {
   const file = join(FOLDER, 'strace');
   const pids = family(peer.server.pid).flatMap((pid) => ['-p', pid]);
   const result = await beside('strace', ['-c', '-f', '-o', file, ...pids], what, /attached/);
-  const rows = [...readFileSync(file, 'utf8').matchAll(/^ *[\d.]+ +[\d.]+ +\d+ +(\d+) (?:.* )?(\w+)$/gm)];
+  const line = /^ *[\d.]+ +[\d.]+ +\d+ +(\d+) (?:.* )?(\w+)$/gm;
+  const rows = [...readFileSync(file, 'utf8').matchAll(line)];
   return rows
     .filter(([, , name]) => name !== 'total')
     .map(([, calls, name]) => ({ name, each: Number(calls) / result.requests }))
@@ -78,7 +79,8 @@ async function systemCalls(peer, what) {
 /* Of each function of the binary, the source file it stands in. */
 function sources() {
   const text = execFileSync('nm', ['-l', '--defined-only', BINARY], { maxBuffer: 1 << 28 });
-  const rows = [...text.toString().matchAll(/^\w+ [tT] (\S+)\t.*?((?:gateway|shm|upstream)\/\S+):\d+$/gm)];
+  const line = /^\w+ [tT] (\S+)\t.*?((?:gateway|shm|upstream)\/\S+):\d+$/gm;
+  const rows = [...text.toString().matchAll(line)];
   return new Map(rows.map(([, name, file]) => [name, file]));
 }
 
@@ -123,7 +125,7 @@ function sampleTables(found, cpuUs) {
     sum.set(stage, sum.get(stage) + one.share);
   }
   const line = (name, share) => [name, `${(share * 100).toFixed(1)} %`, nanoseconds(share * cpuUs)];
-  const stages = [...sum].filter(([, share]) => share > 0).map(([name, share]) => line(name, share));
+  const stages = [...sum].filter(([, share]) => share > 0).map((one) => line(...one));
   const user = found.filter(({ dso }) => !dso.startsWith('['));
   const top = user.slice(0, TOP).map(({ symbol, dso, share }) => line(`${symbol} (${dso})`, share));
   return [
@@ -134,15 +136,20 @@ function sampleTables(found, cpuUs) {
 
 async function report(site, name, given) {
   const peer = site.peers.find((one) => one.name === name);
-  const what = { ...given, url: peer.url, tokenFile: site.tokenFile };
+  const what = { ...given, url: peer.url, tokenFile: site.tokenFile, once: given.item.once };
   if (given.item.warm && peer.caches) await warm(what);
-  await load({ ...what, seconds: 1 });
+  const once = given.item.once && peer.caches;
+  /* where each token comes once, no cache may know it from before */
+  const fresh = () => (once ? peer.renew() : load({ ...what, seconds: 1 }));
+  await fresh();
   const cpuUs = await cpuEach(peer, what);
+  await fresh();
   const parts = [`## ${name}: ${cpuUs.toFixed(1)} µs/request`];
   if (there('strace')) {
     const rows = (await systemCalls(peer, what)).map((one) => [one.name, one.each.toFixed(2)]);
     parts.push(table(['system call', 'per request'], rows));
   } else parts.push('strace is not there: no system calls counted.');
+  await fresh();
   if (there('perf')) parts.push(...sampleTables(await samples(peer, what), cpuUs));
   else parts.push('perf is not there: no stages.');
   return parts.join('\n\n');
