@@ -99,10 +99,10 @@ control(struct loop *loop, struct watch *w, int fd, uint32_t events)
 	struct epoll_event event = { .events = events, .data.ptr = w };
 	int operation = w->fd < 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
 
-	if (epoll_ctl(loop->epoll, operation, fd, &event) != 0)
+	if (epoll_ctl(loop->epoll, operation, fd, &event) != 0 && (operation == EPOLL_CTL_ADD ||
+	    errno != ENOENT || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) != 0))
 		return false;
 	w->fd = fd;
-	w->interest = events;
 	return true;
 }
 
@@ -131,8 +131,9 @@ loop_want(struct loop *loop, struct watch *w, const struct want *want, struct ta
 	w->ready = 0;
 	if (w->fd >= 0 && w->fd != want->fd)
 		loop_unwatch(loop, w);
-	if (want->fd < 0 || (w->fd == want->fd && w->interest == events))
+	if (want->fd < 0)
 		return true;
+	/* always told to the kernel: the number may be another descriptor's by now */
 	return control(loop, w, want->fd, events);
 }
 

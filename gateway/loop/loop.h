@@ -35,7 +35,6 @@ struct watch {
 	int		 fd;		/* -1: not in the loop */
 	uint8_t		 ready;
 	bool		 edge;
-	uint32_t	 interest;	/* epoll events asked for */
 	/* run when something happens; NULL: events are only remembered */
 	struct task	*task;
 };

@@ -369,6 +369,32 @@ START_TEST(follows_what_is_wanted)
 }
 END_TEST
 
+/* Whoever closes a descriptor and opens another may get the same number. */
+START_TEST(a_number_that_is_used_again_is_watched_again)
+{
+	struct noter a = noter('a');
+	struct watch w = { .fd = -1 };
+	int one[2], two[2];
+
+	loop_set_up();
+	make_pair(one);
+	make_pair(two);
+	ck_assert(loop_want(loop, &w, &(struct want){ one[0], POLLIN, 0 }, &a.task));
+	ck_assert_int_eq(dup3(two[0], one[0], O_CLOEXEC), one[0]);
+	ck_assert(loop_want(loop, &w, &(struct want){ one[0], POLLIN, 0 }, &a.task));
+	ck_assert_int_eq(write(two[1], "x", 1), 1);
+	turn_once();
+	turn_once();
+	ck_assert_uint_ge(a.runs, 1);
+	loop_unwatch(loop, &w);
+	loop_tear_down();
+	for (int i = 0; i < 2; i++) {
+		close(one[i]);
+		close(two[i]);
+	}
+}
+END_TEST
+
 static void
 dig(void *thing)
 {
@@ -407,4 +433,5 @@ SUITE_RUN("loop_loop", runs_in_order_and_once_a_turn, what_a_task_wakes_runs_in_
     a_turn_ends_whoever_is_ended_in_it, an_ended_task_never_runs, a_stop_before_the_run_counts,
     deadlines_are_met_and_not_before, a_deadline_moves_both_ways, a_far_deadline_is_no_near_one,
     an_edge_is_remembered, a_watch_without_a_task_only_remembers, refuses_what_the_kernel_refuses,
-    a_level_tells_until_it_is_gone, follows_what_is_wanted, nothing_is_freed_while_tasks_run)
+    a_level_tells_until_it_is_gone, follows_what_is_wanted,
+    a_number_that_is_used_again_is_watched_again, nothing_is_freed_while_tasks_run)
