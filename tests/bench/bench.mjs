@@ -69,7 +69,8 @@ async function verifyUs(what) {
   return 1e6 / Number(text.trim().split(/\s+/).at(-1));
 }
 
-async function runCase(item, given, { keys, tokens }) {
+async function runCase(item, usual, { keys, tokens }) {
+  const given = { ...usual, connections: item.connections ?? usual.connections };
   const site = await startAll(item, given, keys, tokens);
   try {
     const start = loadavg()[0];

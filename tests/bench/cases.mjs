@@ -8,6 +8,7 @@
 //   answer     what the backend answers: a name of ANSWERS in peers.mjs
 //   upload     bytes of a body sent with POST
 //   close      a new connection for each request
+//   connections  requests under way at a time
 //   open       open connections, of which the usual 64 have a request under way at a time
 //   rate       requests a second, whatever the answers take
 //   express    the demo API is the backend
@@ -33,7 +34,7 @@ const ROWS = [
   {
     name: 'tokens-10k',
     title: '10,000 cached tokens (RS256)',
-    pool: 'rs256-10k',
+    pool: 'rs256',
     warm: true,
     peers: ['nginx', ...CHECKING],
   },
@@ -97,7 +98,14 @@ const ROWS = [
   },
   { name: 'answer-1k', title: '1 KB answers', answer: 'kb1', peers: PASSING },
   { name: 'answer-100k', title: '100 KB answers', answer: 'kb100', peers: PASSING },
-  { name: 'answer-10m', title: '10 MB answers', answer: 'mb10', yard: 'haproxy', peers: PASSING },
+  {
+    name: 'answer-10m',
+    title: '10 MB answers',
+    answer: 'mb10',
+    connections: 8,
+    yard: 'haproxy',
+    peers: PASSING,
+  },
   { name: 'upload-100k', title: '100 KB uploads', upload: 102_400, peers: PASSING },
   {
     name: 'new-connection',

@@ -3,15 +3,16 @@
  * connections than requests under way, and a fixed rate. One thread, one epoll set.
  *
  *	load -p PORT -u PATH -c CONNECTIONS -a ACTIVE -d SECONDS [-r RATE]
- *	    [-t FILE [-m TOKENS] [-1]]
+ *	    [-t FILE [-m TOKENS] [-1 [-o FIRST]]]
  *
  * Opens all connections, says "ready", and waits for a line on its input, so that the caller can
  * read the proxy's clocks after the connecting. Then at most ACTIVE requests are under way at a
  * time, each on the connection that has been idle the longest. With -r they are due at fixed
  * times, and latency counts from when a request was due, not from when it could be sent: a slow
  * answer is not hidden by the requests it held up. FILE holds one bearer token a line, all of
- * one length; the first TOKENS of them are chosen at random, with -1 in order and each once. The
- * result is one line, as wrk.lua prints it. A head and its body must fit into ANSWER_MAX.
+ * one length; the first TOKENS of them are chosen at random, with -1 in order and each once,
+ * from number FIRST on. The result is one line, as wrk.lua prints it. A head and its body must fit
+ * into ANSWER_MAX.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -321,7 +322,7 @@ read_options(struct load *l, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "p:u:c:a:d:r:t:m:1")) != -1)
+	while ((option = getopt(argc, argv, "p:u:c:a:d:r:t:m:o:1")) != -1)
 		switch (option) {
 		case 'p': l->port = atoi(optarg); break;
 		case 'u': l->path = optarg; break;
@@ -331,13 +332,14 @@ read_options(struct load *l, int argc, char **argv)
 		case 'r': l->rate = atof(optarg); break;
 		case 't': l->file = optarg; break;
 		case 'm': l->most_tokens = strtoull(optarg, NULL, 10); break;
+		case 'o': l->next_token = strtoull(optarg, NULL, 10); break;
 		case '1': l->once = true; break;
 		default: exit(2);
 		}
 	if (l->port <= 0 || l->path == NULL || l->connections <= 0 || l->active <= 0 ||
 	    l->seconds <= 0) {
 		fputs("load -p PORT -u PATH -c CONNECTIONS -a ACTIVE -d SECONDS [-r RATE] "
-		    "[-t FILE [-m TOKENS] [-1]]\n", stderr);
+		    "[-t FILE [-m TOKENS] [-1 [-o FIRST]]]\n", stderr);
 		exit(2);
 	}
 }

@@ -24,13 +24,14 @@ async function byWrk({ url, item, token, seconds, connections, threads }, starte
   return result(text);
 }
 
-async function byOurs({ url, item, tokenFile, seconds, connections, once }, started) {
+async function byOurs(what, started) {
+  const { url, item, tokenFile, seconds, connections, once, count = item.count, first = 0 } = what;
   const options = [
     ...['-p', new URL(url).port, '-u', item.path, '-t', tokenFile, '-d', seconds],
     ...['-c', Math.max(item.open ?? 0, connections), '-a', connections],
     ...(item.rate === undefined ? [] : ['-r', item.rate]),
-    ...(item.count === undefined ? [] : ['-m', item.count]),
-    ...(once ? ['-1'] : []),
+    ...(count === undefined ? [] : ['-m', count]),
+    ...(once ? ['-1', '-o', first] : []),
   ];
   return result(await run(LOAD, options, started));
 }

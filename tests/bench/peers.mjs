@@ -192,6 +192,7 @@ export const PEERS = [
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       client_body_buffer_size 128k;
+      proxy_max_temp_file_size 0;
     }
   }`,
       ),

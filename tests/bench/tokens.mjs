@@ -38,11 +38,11 @@ const signLater = promisify(sign);
 
 /** Tokens that are kept, each a line of a file: name, algorithm and how many. */
 export const POOLS = {
-  'rs256-10k': { alg: 'RS256', count: 10_000 },
-  'rs256-once': { alg: 'RS256', count: 40_000 },
-  'es256-once': { alg: 'ES256', count: 40_000 },
+  rs256: { alg: 'RS256', count: 10_000 },
+  'rs256-once': { alg: 'RS256', count: 120_000 },
+  'es256-once': { alg: 'ES256', count: 120_000 },
   /* signatures of random bytes, which cost as much to check as true ones */
-  'forged-once': { alg: 'RS256', count: 40_000, forged: true },
+  'forged-once': { alg: 'RS256', count: 120_000, forged: true },
   hs256: { alg: 'HS256', count: 1_000_000 },
 };
 
@@ -116,7 +116,7 @@ const forger = (alg, { kid }) => () =>
 /** The file of a pool, minted if it is not there yet. */
 export async function poolFile(name) {
   const { alg, count, forged } = POOLS[name];
-  const file = join(FOLDER, name);
+  const file = join(FOLDER, `${name}-${count}`);
   const keys = keptKeys();
   if (existsSync(file)) return file;
   console.error(`minting ${count} ${alg} tokens, kept for a week`);

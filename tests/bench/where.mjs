@@ -25,7 +25,7 @@ const TOP = 25;
 // one row a stage: its source files, or the object that samples fell into; the first that fits
 const STAGES = [
   { name: 'kernel', dso: /^\[/ },
-  { name: 'hash (libcrypto)', dso: /libcrypto/ },
+  { name: 'hash, signatures (libcrypto)', dso: /libcrypto/ },
   { name: 'libc: copies, searches, memory', dso: /libc[.-]|ld-linux|vdso/ },
   { name: 'parse: llhttp', symbol: /^llhttp|^on_/ },
   { name: 'parse: heads', file: /http\/(head|fields?|target|inbox|url|body|stream)\.c/ },
@@ -104,8 +104,17 @@ async function samples(peer, what) {
     ['report', '--stdio', '-i', file, '--no-children', '-F', 'overhead,dso,sym', '-t', ';'],
     { stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 28 },
   ).toString();
-  const rows = [...text.matchAll(/^ *([\d.]+)%;([^;]+);\[[.k]\] (.*?) *$/gm)];
-  return rows.map(([, share, dso, symbol]) => ({ share: share / 100, dso: dso.trim(), symbol }));
+  const rows = [...text.matchAll(/^ *([\d.]+)% *;([^;]+);\[[.k]\] (.*?) *$/gm)];
+  // a library without symbols is one function
+  const sum = new Map();
+  for (const [, share, object, name] of rows) {
+    const one = { share: 0, dso: object.trim(), symbol: name.replace(/^0x.*/, 'all of it') };
+    const key = `${one.dso} ${one.symbol}`;
+    const known = sum.get(key) ?? one;
+    known.share += share / 100;
+    sum.set(key, known);
+  }
+  return [...sum.values()].sort((a, b) => b.share - a.share);
 }
 
 async function cpuEach(peer, what) {
