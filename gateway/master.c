@@ -470,8 +470,10 @@ master_main(const char *conf_path, int argc, char **argv)
 
 	log_role("master");
 	conf = startup_begin(&m.start, conf_path, argc, argv, &listeners);
-	if (conf == NULL)
+	if (conf == NULL) {
+		startup_end(&m.start);
 		return 1;
+	}
 	m.last_number = atomic_load(&m.start.shared.control->generation);
 	if (!open_ears(&m) || !begin_generation(&m, conf, &listeners, KEEPER_NOW)) {
 		log_error("cannot begin: %s", strerror(errno));

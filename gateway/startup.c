@@ -234,7 +234,7 @@ void
 startup_end(struct startup *s)
 {
 	shared_close(&s->shared);
-	for (char **argument = s->argv; *argument != NULL; argument++)
+	for (char **argument = s->argv; argument != NULL && *argument != NULL; argument++)
 		free(*argument);
 	free(s->argv);
 	free(s->conf_path);

@@ -17,7 +17,7 @@
 #include "gateway/request/refuse.h"
 #include "shm/hash.h"
 
-#define PIECES_PER_TURN	16	/* of each direction; then other connections come first */
+#define PIECES_PER_TURN	6	/* of each direction; then other connections come first */
 
 enum up_state {
 	UP_BODY,		/* reads the client's body */

@@ -41,12 +41,15 @@ put_request_line(struct text *t, const struct request *r)
 	text_put(t, SPAN(" HTTP/1.1\r\n"));
 }
 
-/* True if a route makes this header of a claim, so that the client may not send it. */
+/*
+ * True if any route makes this header of a claim, so that no client may send it: routes can lead
+ * to the same backend.
+ */
 static bool
-is_claim_header(const struct config_route *route, struct span name)
+is_claim_header(const struct gate *g, struct span name)
 {
-	for (size_t i = 0; i < route->n_claim_headers; i++)
-		if (field_same_name(span_of(route->claim_headers[i].header), name))
+	for (size_t i = 0; i < g->n_claim_headers; i++)
+		if (field_same_name(g->claim_headers[i], name))
 			return true;
 	return false;
 }
@@ -62,7 +65,7 @@ passes_on(const struct request *r, const struct field *f, bool has_connection)
 		return false;
 	if (has_connection && head_connection_names(&r->head, f->name))
 		return false;
-	return route->n_claim_headers == 0 || !is_claim_header(route, f->name);
+	return !is_claim_header(r->gate, f->name);
 }
 
 static void

@@ -37,7 +37,7 @@ struct config_network {
 
 struct config_client {
 	uint64_t	header_timeout_ms;	/* from the first byte to the end of the head */
-	uint64_t	body_timeout_ms;	/* between two pieces of a body */
+	uint64_t	body_timeout_ms;	/* for the next kilobyte of a body, or its end */
 	uint64_t	idle_timeout_ms;	/* between two requests */
 	uint64_t	send_timeout_ms;	/* without progress while sending to the client */
 	size_t		max_head;		/* bytes */

@@ -13,9 +13,9 @@
 #include "upstream/upstream.h"
 
 #define ARENA_FIRST	((size_t)8 * 1024)	/* memory of a request that needs no heap */
-#define BODY_ROOM	((size_t)16 * 1024)	/* of an inbox, behind the largest head */
-#define SPARE_BLOCKS	256
-#define SPARE_REQUESTS	256
+#define BODY_ROOM	((size_t)48 * 1024)	/* of an inbox, behind the largest head */
+#define SPARE_BLOCKS	64
+#define SPARE_REQUESTS	64
 
 struct upstream *
 gate_upstream(const struct gate *g, const struct config_upstream *config)
@@ -54,11 +54,31 @@ make_labels(struct gate *g)
 }
 
 static bool
+gather_claim_headers(struct gate *g)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->config->n_routes; i++)
+		n += g->config->routes[i].n_claim_headers;
+	g->claim_headers = calloc(n + 1, sizeof(*g->claim_headers));
+	if (g->claim_headers == NULL)
+		return false;
+	for (size_t i = 0; i < g->config->n_routes; i++) {
+		const struct config_route *route = &g->config->routes[i];
+
+		for (size_t k = 0; k < route->n_claim_headers; k++)
+			g->claim_headers[g->n_claim_headers++] =
+			    span_of(route->claim_headers[k].header);
+	}
+	return true;
+}
+
+static bool
 make_parts(struct gate *g)
 {
 	const struct shared *s = g->shared;
 
-	if (!make_upstreams(g) || !make_labels(g)) {
+	if (!make_upstreams(g) || !make_labels(g) || !gather_claim_headers(g)) {
 		log_error("out of memory");
 		return false;
 	}
@@ -123,6 +143,7 @@ gate_free(struct gate **gate)
 	router_free(&g->router);
 	recall_close(&g->recall);
 	access_log_close(&g->access_log);
+	free(g->claim_headers);
 	free(g->verdict_labels);
 	pool_fini(&g->requests);
 	pool_fini(&g->blocks);

@@ -119,7 +119,12 @@ START_TEST(says_who_calls)
 
 	route_conf.claim_headers = &header;
 	route_conf.n_claim_headers = 1;
-	receive("Authorization: Bearer a.b.c\r\nX-Consumer-ID: evil\r\nx_user.email: evil\r\n");
+	/* also what another route makes of a claim */
+	struct span names[] = { SPAN("X-User-Email"), SPAN("X-User-Level") };
+	gate.claim_headers = names;
+	gate.n_claim_headers = 2;
+	receive("X-User-Level: evil\r\n"
+	    "Authorization: Bearer a.b.c\r\nX-Consumer-ID: evil\r\nx_user.email: evil\r\n");
 	judge_active(CLAIMS);
 	request.authenticated = true;
 	ck_one("X-Consumer-ID: app");
@@ -135,6 +140,8 @@ START_TEST(says_who_calls)
 	ck_none("X-User-Email");
 	route_conf.anonymous = true;
 	ck_one("X-Anonymous-Consumer: true");
+	gate.claim_headers = NULL;
+	gate.n_claim_headers = 0;
 }
 END_TEST
 
