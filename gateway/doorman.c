@@ -26,18 +26,17 @@
 
 #define ACCEPTS_PER_TURN	8	/* more would let one worker take a whole burst */
 #define LEAD			4	/* clients more than the least busy worker, and */
-#define LEAD_PART		4	/* one more for each so many of his, to step back */
-#define STEP_BACK_MS		2
+#define LEAD_PART		2	/* one more for each so many of his, to step back */
+#define STEP_BACK_US		250
 #define OWN_DESCRIPTORS		24	/* of a worker without clients */
 #define LEAST_CLIENTS		4
-#define PAUSE_MS		100
+#define PAUSE_US		100000
 #define SHED_PER_PAUSE		32
 #define WARN_EVERY_MS		10000
 #define LAST_ACCEPTS		1024	/* most taken from the queues when leaving */
 
 #define BUSY_BODY	"{\"error\":\"temporarily_unavailable\"," \
 			"\"error_description\":\"too many connections are open\"}"
-
 
 struct door {
 	int		fd;
@@ -124,9 +123,9 @@ show(const struct doorman *d)
 
 /* Leaves all doors for a while. */
 static void
-pause_for(struct doorman *d, enum doorman_state state, long ms)
+pause_for(struct doorman *d, enum doorman_state state, long us)
 {
-	const struct itimerspec once = { .it_value = { ms / 1000, ms % 1000 * 1000000 } };
+	const struct itimerspec once = { .it_value = { us / 1000000, us % 1000000 * 1000 } };
 
 	d->state = state;
 	for (size_t i = 0; i < d->n_doors; i++)
@@ -277,9 +276,9 @@ run(struct loop *loop, struct task *task)
 		warn_of_crowd(d);
 		if (d->state == DOORMAN_CROWDED)
 			shed(d);
-		pause_for(d, next, PAUSE_MS);
+		pause_for(d, next, PAUSE_US);
 	} else if (next == DOORMAN_STEPPED_BACK)
-		pause_for(d, next, STEP_BACK_MS);
+		pause_for(d, next, STEP_BACK_US);
 	else {
 		keep_reserve(d);
 		d->state = next;

@@ -21,7 +21,7 @@ bury(struct conn *c)
 {
 	struct loop *loop = c->server->loop;
 
-	wire_close(&c->wire, loop);
+	wire_close(&c->wire);
 	inbox_fini(&c->in);
 	task_end(loop, &c->task);
 	loop_bury(loop, &c->grave, dig, c);

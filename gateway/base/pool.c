@@ -1,6 +1,15 @@
+/*
+ * Large blocks are mappings of their own: what is given back leaves the process at once, however
+ * small things lie around it in the heap. As many spare blocks are kept as are leased, and a few
+ * more, so that a busy worker maps nothing and an idle one holds little.
+ */
 #include "gateway/base/pool.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+
+#define LARGE	((size_t)16 * 1024)
+#define PAGE	((size_t)4096)
 
 struct pool_block {
 	struct pool_block	*next;
@@ -9,19 +18,44 @@ struct pool_block {
 void
 pool_init(struct pool *p, size_t size, unsigned most_kept)
 {
-	*p = (struct pool){ .size = (size + 15) & ~(size_t)15, .most = most_kept };
+	size_t step = size >= LARGE ? PAGE : 16;
+
+	*p = (struct pool){ .size = (size + step - 1) & ~(step - 1), .most = most_kept };
+}
+
+static void *
+get_memory(size_t size)
+{
+	if (size < LARGE)
+		return malloc(size);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void
+free_memory(void *p, size_t size)
+{
+	if (size < LARGE)
+		free(p);
+	else
+		munmap(p, size);
+}
+
+static void
+free_spare(struct pool *p)
+{
+	struct pool_block *block = p->free;
+
+	p->free = block->next;
+	p->kept--;
+	free_memory(block, p->size);
 }
 
 void
 pool_fini(struct pool *p)
 {
-	while (p->free != NULL) {
-		struct pool_block *block = p->free;
-
-		p->free = block->next;
-		free(block);
-	}
-	p->kept = 0;
+	while (p->free != NULL)
+		free_spare(p);
 }
 
 void *
@@ -32,7 +66,7 @@ pool_lease(struct pool *p)
 	if (block != NULL) {
 		p->free = block->next;
 		p->kept--;
-	} else if ((block = malloc(p->size)) == NULL) {
+	} else if ((block = get_memory(p->size)) == NULL) {
 		return NULL;
 	}
 	p->leased++;
@@ -47,11 +81,9 @@ pool_return(struct pool *p, void *block)
 	if (b == NULL)
 		return;
 	p->leased--;
-	if (p->kept == p->most) {
-		free(b);
-		return;
-	}
 	b->next = p->free;
 	p->free = b;
 	p->kept++;
+	while (p->kept > p->most + p->leased)
+		free_spare(p);
 }

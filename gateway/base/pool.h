@@ -11,7 +11,7 @@ struct pool_block;
 struct pool {
 	size_t			 size;		/* of a block */
 	unsigned		 kept;		/* free blocks at hand */
-	unsigned		 most;		/* free blocks kept at most */
+	unsigned		 most;		/* free blocks kept beside as many as are leased */
 	unsigned		 leased;
 	struct pool_block	*free;
 };

@@ -15,24 +15,20 @@ wire_open(struct wire *w, struct loop *loop, int fd, struct task *task)
 }
 
 void
-wire_close(struct wire *w, struct loop *loop)
+wire_close(struct wire *w)
 {
-	int fd = w->watch.fd;
-
-	if (fd < 0)
-		return;
-	loop_unwatch(loop, &w->watch);
-	close(fd);
+	if (w->watch.fd >= 0)
+		loop_close(&w->watch);
 }
 
 void
-wire_reset(struct wire *w, struct loop *loop)
+wire_reset(struct wire *w)
 {
 	struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
 	if (w->watch.fd >= 0)
 		setsockopt(w->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	wire_close(w, loop);
+	wire_close(w);
 }
 
 bool

@@ -32,9 +32,9 @@ enum {
  */
 bool wire_open(struct wire *w, struct loop *loop, int fd, struct task *task);
 /* Closes it; safe on a closed one. */
-void wire_close(struct wire *w, struct loop *loop);
+void wire_close(struct wire *w);
 /* The same, but the peer sees a reset: for an answer that must not look complete. */
-void wire_reset(struct wire *w, struct loop *loop);
+void wire_reset(struct wire *w);
 bool wire_is_open(const struct wire *w);
 /* The events of this wire run another task from now on. */
 void wire_give(struct wire *w, struct task *task);

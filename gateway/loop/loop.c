@@ -148,6 +148,14 @@ loop_unwatch(struct loop *loop, struct watch *w)
 }
 
 void
+loop_close(struct watch *w)
+{
+	close(w->fd);
+	w->fd = -1;
+	w->ready = 0;
+}
+
+void
 task_init(struct task *t, void (*run)(struct loop *, struct task *))
 {
 	*t = (struct task){ .run = run };

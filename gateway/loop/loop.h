@@ -98,6 +98,9 @@ bool loop_want(struct loop *loop, struct watch *w, const struct want *want, stru
 /* Takes the descriptor out of the loop; does not close it. Safe on one that is not in. */
 void loop_unwatch(struct loop *loop, struct watch *w);
 
+/* Closes the descriptor, which takes it out of the loop: it must not be shared with anybody. */
+void loop_close(struct watch *w);
+
 void task_init(struct task *t, void (*run)(struct loop *, struct task *));
 /* Puts the task on the run queue. */
 void task_wake(struct loop *loop, struct task *t);

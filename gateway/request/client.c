@@ -43,10 +43,10 @@ client_close(struct client *c)
 		return;
 	/* an answer that breaks off must not look whole */
 	if (c->request != NULL && c->request->answer_begun && c->request->phase != REQUEST_ENDED)
-		wire_reset(&c->wire, g->loop);
+		wire_reset(&c->wire);
 	request_free(&c->request);
 	inbox_fini(&c->in);
-	wire_close(&c->wire, g->loop);
+	wire_close(&c->wire);
 	task_end(g->loop, &c->task);
 	*c->link = c->next;
 	if (c->next != NULL)
@@ -212,6 +212,19 @@ discard_body(struct client *c)
 	return run;
 }
 
+/*
+ * True if nothing can come after this request: the client said so itself and has sent no more. Then
+ * closing can't reset the connection under its answer.
+ */
+static bool
+has_said_goodbye(const struct client *c)
+{
+	const struct request *r = c->request;
+
+	return r->head.target.n > 0 && !r->head.keep_alive && r->body_read &&
+	    inbox_bytes(&c->in).n == 0 && !(c->wire.watch.ready & READY_READ);
+}
+
 /* The request is over: on to the next, or to the end of the connection. False closes it now. */
 static bool
 finish_request(struct client *c)
@@ -220,7 +233,7 @@ finish_request(struct client *c)
 	enum run run;
 
 	if (r->must_reset) {
-		wire_reset(&c->wire, c->gate->loop);
+		wire_reset(&c->wire);
 		return false;
 	}
 	if (!r->must_close) {
@@ -230,9 +243,11 @@ finish_request(struct client *c)
 		}
 		r->must_close = run == RUN_FAIL;
 	}
-	bool close = r->must_close;
+	bool close = r->must_close, goodbye = has_said_goodbye(c);
 	request_free(&c->request);
 	if (close) {
+		if (goodbye)
+			return false;
 		linger(c);
 		return run_lingering(c);
 	}

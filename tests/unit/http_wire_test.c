@@ -102,11 +102,11 @@ START_TEST(owns_its_descriptor)
 
 	wire_set_up();
 	int fd = wire.watch.fd;
-	wire_close(&wire, loop);
+	wire_close(&wire);
 	ck_assert(!wire_is_open(&wire));
 	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
-	wire_close(&wire, loop);
-	wire_reset(&wire, loop);
+	wire_close(&wire);
+	wire_reset(&wire);
 	/* a descriptor epoll doesn't take is closed, too */
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
 	close(fds[1]);
@@ -171,7 +171,7 @@ START_TEST(a_reset_does_not_look_like_an_end)
 	ck_assert(wire_open(&wire, loop, connect_peer(), &wire_task));
 	turn_once();
 	ck_assert_int_eq(wire_write(&wire, &(struct iovec){ bytes, 4 }, 1), 4);
-	wire_reset(&wire, loop);
+	wire_reset(&wire);
 	ssize_t got;
 	while ((got = read(peer, bytes, sizeof(bytes))) > 0)
 		;

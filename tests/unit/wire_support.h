@@ -40,7 +40,7 @@ wire_set_up(void)
 static inline void
 wire_tear_down(void)
 {
-	wire_close(&wire, loop);
+	wire_close(&wire);
 	if (peer >= 0)
 		close(peer);
 	loop_tear_down();
