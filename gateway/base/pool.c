@@ -1,7 +1,7 @@
 /*
  * Large blocks are mappings of their own: what is given back leaves the process at once, however
- * small things lie around it in the heap. As many spare blocks are kept as are leased, and a few
- * more, so that a busy worker maps nothing and an idle one holds little.
+ * small things lie around it in the heap. Blocks are given back by pool_trim() only, which looks
+ * at how many were needed lately, so a busy worker maps nothing and an idle one holds little.
  */
 #include "gateway/base/pool.h"
 
@@ -16,11 +16,11 @@ struct pool_block {
 };
 
 void
-pool_init(struct pool *p, size_t size, unsigned most_kept)
+pool_init(struct pool *p, size_t size, unsigned spare)
 {
 	size_t step = size >= LARGE ? PAGE : 16;
 
-	*p = (struct pool){ .size = (size + step - 1) & ~(step - 1), .most = most_kept };
+	*p = (struct pool){ .size = (size + step - 1) & ~(step - 1), .spare = spare };
 }
 
 static void *
@@ -69,7 +69,8 @@ pool_lease(struct pool *p)
 	} else if ((block = get_memory(p->size)) == NULL) {
 		return NULL;
 	}
-	p->leased++;
+	if (++p->leased > p->peak)
+		p->peak = p->leased;
 	return block;
 }
 
@@ -84,6 +85,12 @@ pool_return(struct pool *p, void *block)
 	b->next = p->free;
 	p->free = b;
 	p->kept++;
-	while (p->kept > p->most + p->leased)
+}
+
+void
+pool_trim(struct pool *p)
+{
+	while (p->kept > 0 && p->kept + p->leased > p->peak + p->spare)
 		free_spare(p);
+	p->peak = p->leased;
 }

@@ -14,8 +14,9 @@
 
 #define ARENA_FIRST	((size_t)8 * 1024)	/* memory of a request that needs no heap */
 #define BODY_ROOM	((size_t)48 * 1024)	/* of an inbox, behind the largest head */
-#define SPARE_BLOCKS	64
-#define SPARE_REQUESTS	64
+#define SPARE_BLOCKS	16
+#define SPARE_REQUESTS	16
+#define TRIM_EVERY_MS	1000
 
 struct upstream *
 gate_upstream(const struct gate *g, const struct config_upstream *config)
@@ -95,10 +96,16 @@ make_parts(struct gate *g)
 }
 
 static void
-end_turn(struct loop *loop, void *gate)
+end_turn(struct loop *loop, void *argument)
 {
-	(void)loop;
-	((struct gate *)gate)->verifications = 0;
+	struct gate *g = argument;
+
+	g->verifications = 0;
+	if (loop_now_ms(loop) < g->trimmed_ms + TRIM_EVERY_MS)
+		return;
+	g->trimmed_ms = loop_now_ms(loop);
+	pool_trim(&g->blocks);
+	pool_trim(&g->requests);
 }
 
 struct gate *

@@ -44,6 +44,7 @@ struct gate {
 	size_t			 n_clients;
 	bool			 draining;
 	unsigned		 verifications;	/* of tokens, in this turn of the loop */
+	uint64_t		 trimmed_ms;	/* when spare memory was last given back */
 	struct turn_end		 turn_end;
 	uint64_t		 id_prefix;	/* random; request ids are this and a count */
 	uint64_t		 id_count;
