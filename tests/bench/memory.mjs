@@ -58,10 +58,11 @@ async function restOf(given, made, name) {
   return site.peers[0].restMb;
 }
 
-/* Bytes per idle connection: each has had one answer before. */
+/* Bytes per connection that has been idle for three seconds: each has had one answer before. */
 async function idleBytes(peer, token) {
   const before = pss(peer);
   const sockets = await open(peer, IDLE, head('/orders', token), (heard) => heard);
+  await new Promise((resolve) => setTimeout(resolve, 3000));
   const grown = pss(peer) - before;
   await close(sockets);
   return grown / IDLE;
