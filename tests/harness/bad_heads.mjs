@@ -1,4 +1,4 @@
-// Heads that no proxy may let through (SECURITY.md 1d and section 2): name, bytes, and the statuses
+// Heads that no proxy may let through: name, bytes, and the statuses
 // that refuse it where they are not just 400. `T` is an Authorization line with a good token, so that
 // nothing here is refused for lack of one.
 

@@ -105,7 +105,7 @@ test('rubbish and idle connections do not hold up the keeper', async () => {
   [...idle, rude, split].forEach((client) => client.destroy());
 });
 
-test('an access log line says all that DESIGN.md names', async () => {
+test('an access log line says all it promises', async () => {
   const { headers } = await post(`${gw.url}/orders/7?secret=1`, { token, body: 'hello' });
   const line = await gw.logged((entry) => entry.request_id === headers['x-request-id']);
   const {

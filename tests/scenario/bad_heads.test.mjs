@@ -1,4 +1,4 @@
-// Malformed and ambiguous requests (SECURITY.md 1d, section 2), sent whole and byte by byte: each is
+// Malformed and ambiguous requests, sent whole and byte by byte: each is
 // refused, its connection closed, and nothing of it reaches the backend.
 
 import { after, before, test } from 'node:test';

@@ -1,4 +1,4 @@
-// Backends are not trusted either (SECURITY.md 1d, section 2): a malformed or smuggling answer is a
+// Backends are not trusted either: a malformed or smuggling answer is a
 // 502 and its connection is never used again; a body cut short is never ended cleanly.
 
 import { after, before, test } from 'node:test';

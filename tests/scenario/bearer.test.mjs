@@ -1,4 +1,4 @@
-// Where a token may stand (SECURITY.md 1c, RFC 6750): one Authorization header, and nowhere else.
+// Where a token may stand (RFC 6750): one Authorization header, and nowhere else.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// Attacks on what the gateway remembers (SECURITY.md 1b): verdicts and key sets.
+// Attacks on what the gateway remembers: verdicts and key sets.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// HTTP as it should be spoken (SECURITY.md 1d): pipelining, Expect, Upgrade, HTTP/1.0, HEAD,
+// HTTP as it should be spoken: pipelining, Expect, Upgrade, HTTP/1.0, HEAD,
 // bodies where none is usual, half-closes, limits, trailers.
 
 import { after, before, test } from 'node:test';

@@ -1,4 +1,4 @@
-// What the backend is told of the consumer comes from the token alone (SECURITY.md 1d): whatever the
+// What the backend is told of the consumer comes from the token alone: whatever the
 // client says of itself is removed, in every spelling.
 
 import { after, before, test } from 'node:test';

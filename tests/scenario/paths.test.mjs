@@ -1,4 +1,4 @@
-// One normal form of the path decides the route and is what the backend gets (SECURITY.md 1d).
+// One normal form of the path decides the route and is what the backend gets.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';

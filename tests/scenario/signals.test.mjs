@@ -1,4 +1,4 @@
-// TERM, INT, USR1 and USR2, as DESIGN.md gives them.
+// TERM, INT, USR1 and USR2, and what each does.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';

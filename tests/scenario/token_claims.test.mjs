@@ -1,4 +1,4 @@
-// What the claims of a truly signed token must say (SECURITY.md 1a): times, issuer, audience, form.
+// What the claims of a truly signed token must say: times, issuer, audience, form.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';

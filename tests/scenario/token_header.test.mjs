@@ -1,4 +1,4 @@
-// What the JOSE header of a token may claim (SECURITY.md 1a): algorithm, key, extensions, type.
+// What the JOSE header of a token may claim: algorithm, key, extensions, type.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';

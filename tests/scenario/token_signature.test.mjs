@@ -1,4 +1,4 @@
-// Signatures and spellings (SECURITY.md 1a): what is not exactly right is refused, for every family.
+// Signatures and spellings: what is not exactly right is refused, for every family.
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
