@@ -76,8 +76,11 @@ give_up_server(struct call *c, enum call_error error)
 	if (c->retries_left == 0)
 		return fail(c, error);
 	c->retries_left--;
-	c->server = upstream_choose(c->upstream, c->tried, c->key);
-	return c->server == NULL ? fail(c, error) : RUN_WAIT;
+	struct server *next = upstream_choose(c->upstream, c->tried, c->key);
+	if (next == NULL)
+		return fail(c, error);	/* c->server stays the one that was tried last */
+	c->server = next;
+	return RUN_WAIT;
 }
 
 static enum run

@@ -391,7 +391,11 @@ static enum step_result
 run_exchange(struct request *r, struct exchange *e)
 {
 	for (;;) {
-		switch (call_open(&e->call)) {
+		enum run opened = call_open(&e->call);
+
+		if (e->call.server != NULL)
+			r->tally.server = e->call.server->config->url;
+		switch (opened) {
 		case RUN_WAIT:
 			return wait_for_call(r, e);
 		case RUN_FAIL:
@@ -399,7 +403,6 @@ run_exchange(struct request *r, struct exchange *e)
 		case RUN_DONE:
 			break;
 		}
-		r->tally.server = e->call.server->config->url;
 		if (pump_up(r, e) == PUMP_REFUSED)
 			return STEP_END;
 		switch (pump_down(r, e)) {
