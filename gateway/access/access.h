@@ -10,7 +10,10 @@
 
 #include "gateway/request/step.h"
 
-/* Brings the path into its normal form and finds the route; refuses what no route allows. */
+/*
+ * Brings the path into its normal form and finds who is asked: an endpoint of the gateway's own,
+ * whose flow takes over, or a route. Refuses what neither allows.
+ */
 step_function find_route;
 /* Finds the bearer token (RFC 6750), and refuses to guess between two. */
 step_function find_token;

@@ -135,6 +135,38 @@ refuse_target(struct request *r)
 	return refuse(r, REFUSE_TARGET);
 }
 
+/* What we never do, whoever is asked. */
+static enum step_result
+refuse_extras(struct request *r)
+{
+	if (r->head.expects_other)
+		return refuse(r, REFUSE_EXPECTATION);
+	if (r->head.upgrade.n > 0 && !upgrade_is_ignorable(r->head.upgrade))
+		return refuse(r, REFUSE_UPGRADE);
+	return STEP_NEXT;
+}
+
+/* The endpoint of exactly this path; NULL: none. */
+static const struct endpoint *
+find_endpoint(const struct gate *g, struct span path)
+{
+	for (size_t i = 0; i < g->n_endpoints; i++)
+		if (span_eq(g->endpoints[i].path, path))
+			return &g->endpoints[i];
+	return NULL;
+}
+
+static enum step_result
+enter_endpoint(struct request *r)
+{
+	const struct endpoint *endpoint = r->endpoint;
+
+	if (!(endpoint->methods >> r->head.method & 1))
+		return refuse_method(r, endpoint->methods);
+	enum step_result result = refuse_extras(r);
+	return result == STEP_NEXT ? step_switch(r, endpoint->flow) : result;
+}
+
 enum step_result
 find_route(struct request *r)
 {
@@ -149,6 +181,8 @@ find_route(struct request *r)
 	case TARGET_NO_MEMORY:
 		return refuse(r, REFUSE_NO_MEMORY);
 	}
+	if ((r->endpoint = find_endpoint(r->gate, r->target.path)) != NULL)
+		return enter_endpoint(r);
 	struct route_match match = router_find(r->gate->router, host, r->target.path,
 	    r->head.method);
 	if (match.route == NULL)
@@ -158,9 +192,5 @@ find_route(struct request *r)
 		return refuse_target(r);
 	r->route = match.route;
 	r->route_prefix = match.prefix;
-	if (r->head.expects_other)
-		return refuse(r, REFUSE_EXPECTATION);
-	if (r->head.upgrade.n > 0 && !upgrade_is_ignorable(r->head.upgrade))
-		return refuse(r, REFUSE_UPGRADE);
-	return STEP_NEXT;
+	return refuse_extras(r);
 }

@@ -225,6 +225,8 @@ put_what(struct text *t, const struct request *r)
 	}
 	if (r->route != NULL)
 		put_string(t, SPAN(",\"route\":"), span_of(r->route->config->name));
+	else if (r->endpoint != NULL)
+		put_string(t, SPAN(",\"route\":"), r->endpoint->path);
 	text_put(t, SPAN(",\"status\":"));
 	text_u64(t, r->tally.status);
 }

@@ -20,6 +20,14 @@
 /* Signatures checked in one turn of the loop, lest they hold up requests that need none. */
 #define GATE_VERIFICATIONS_PER_TURN	8
 
+/* A path that the gateway answers itself, on every listener and before any route. */
+struct endpoint {
+	struct span		 path;		/* in normal form; compared byte for byte */
+	unsigned		 methods;	/* bits by enum method */
+	const struct flow	*flow;
+	uint16_t		 label;		/* of the path, for metrics */
+};
+
 struct access_log;
 struct client;
 struct flow;
@@ -33,6 +41,8 @@ struct gate {
 	const struct shared	*shared;
 	unsigned		 slot;
 	const struct flow	*flow;		/* of requests that are proxied */
+	const struct endpoint	*endpoints;	/* the worker's; none: only routes */
+	size_t			 n_endpoints;
 	struct router		*router;
 	struct upstream		**upstreams;	/* in the order of the configuration */
 	struct recall		*recall;

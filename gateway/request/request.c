@@ -94,7 +94,8 @@ request_run(struct request *r)
 static void
 count(const struct request *r, uint64_t duration_us)
 {
-	uint16_t route = r->route == NULL ? 0 : r->route->label;
+	uint16_t route = r->route != NULL ? r->route->label :
+	    r->endpoint != NULL ? r->endpoint->label : 0;
 	uint16_t verdict = r->judged ? r->gate->verdict_labels[r->judgement.verdict] : 0;
 
 	metric_count(METRIC_REQUESTS, route, (uint16_t)r->tally.status, verdict);

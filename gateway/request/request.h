@@ -114,7 +114,8 @@ struct request {
 	struct span		 scheme;	/* "http" */
 	bool			 peer_trusted;	/* in trusted_proxies */
 	char			 id[REQUEST_ID_LEN];
-	const struct route	*route;
+	const struct endpoint	*endpoint;	/* NULL: the request is for a route, or nowhere */
+	const struct route	*route;		/* NULL: for an endpoint, or nowhere */
 	struct span		 route_prefix;	/* of the path: what the route matched */
 	struct span		 token;		/* bearer token; empty: none */
 	bool			 authenticated;	/* facts hold and the route's policy accepts them */

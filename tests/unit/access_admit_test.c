@@ -145,6 +145,49 @@ START_TEST(refuses_expectations_and_upgrades)
 }
 END_TEST
 
+static enum step_result
+stay(struct request *r)
+{
+	(void)r;
+	return STEP_WAIT;
+}
+
+START_TEST(an_endpoint_comes_before_any_route)
+{
+	static const struct flow proxy = { "proxy", { find_route, stay } };
+	static const struct flow own = { "own", { stay } };
+	static const struct endpoint endpoints[] = {
+		{ { "/oauth2/token", 13 }, 1 << METHOD_POST, &own, 3 },
+		{ { "/oauth2/jwks", 12 }, 1 << METHOD_GET | 1 << METHOD_HEAD, &own, 4 },
+	};
+
+	set_up();
+	gate.endpoints = endpoints;
+	gate.n_endpoints = 2;
+	receive_from("10.0.0.1", SPAN("POST /oauth2//%74oken?a=b HTTP/1.1\r\nHost: z\r\n\r\n"));
+	request.route = NULL;
+	request.flow = &proxy;
+	ck_assert_int_eq(step_run(&request), STEP_WAIT);
+	ck_assert(request.flow == &own && request.step == 0 && request.route == NULL);
+	ck_assert_ptr_eq(request.endpoint, &endpoints[0]);
+	/* another method, and what is not exactly its path */
+	ck_assert_int_eq(admit(SPAN("GET /oauth2/token HTTP/1.1\r\nHost: z\r\n\r\n")), STEP_END);
+	ck_answer(405, "Allow: POST\r\n", "method_not_allowed");
+	ck_assert_int_eq(admit(SPAN("PUT /oauth2/jwks HTTP/1.1\r\nHost: z\r\n\r\n")), STEP_END);
+	ck_answer(405, "Allow: GET, HEAD\r\n", "");
+	ck_assert_int_eq(admit(SPAN("POST /oauth2/token/ HTTP/1.1\r\nHost: z\r\n\r\n")), STEP_NEXT);
+	ck_assert(request.endpoint == NULL && request.route != NULL);
+	ck_assert_int_eq(admit(SPAN("GET /OAUTH2/JWKS HTTP/1.1\r\nHost: z\r\n\r\n")), STEP_NEXT);
+	ck_assert_int_eq(admit(SPAN("GET /oauth2/jwks HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n")),
+	    STEP_END);
+	ck_answer(417, "", "expectation_failed");
+	gate.endpoints = NULL;
+	gate.n_endpoints = 0;
+	router_free(&gate.router);
+}
+END_TEST
+
 SUITE_RUN("access_admit", learns_the_client_from_who_is_trusted, the_last_line_is_the_proxys,
+    an_endpoint_comes_before_any_route,
     a_host_has_no_port_and_no_last_dot_here, refuses_what_no_route_takes,
     refuses_ambiguity_and_closes, refuses_expectations_and_upgrades)
