@@ -3,14 +3,14 @@
 BEGIN {
 	rank["shm"] = 0; rank["gateway/base"] = 1; rank["gateway/loop"] = rank["gateway/conf"] = 2
 	rank["gateway/http"] = rank["gateway/token"] = rank["gateway/db"] = 3; rank["upstream"] = 4
-	rank["gateway/request"] = 5; rank["gateway/access"] = rank["gateway/oauth"] = 6
-	rank["gateway"] = rank["gateway/cli"] = 7
+	rank["gateway/request"] = 5; rank["gateway/access"] = 6; rank["gateway/oauth"] = 7
+	rank["gateway"] = rank["gateway/cli"] = 8
 }
 function folder(path) { sub(/\/[^\/]*$/, "", path); return path }
 /^#include "/ {
 	split($0, part, "\""); from = folder(FILENAME); to = folder(part[2])
 	if (!(from in rank) || !(to in rank)) why = "has no rank"
-	else if (from == to || rank[to] < rank[from] || rank[from] == 7 && rank[to] == 7) next
+	else if (from == to || rank[to] < rank[from] || rank[from] == 8 && rank[to] == 8) next
 	else why = "is not below " from
 	print FILENAME ":" FNR ": " to " " why; bad = 1
 }

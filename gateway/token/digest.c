@@ -14,3 +14,14 @@ digest_sha256(struct span in, uint8_t out[32])
 	SHA256_Update(&context, in.p, in.n);
 	SHA256_Final(out, &context);
 }
+
+void
+digest_sha256_parts(const struct span *parts, size_t n, uint8_t out[32])
+{
+	SHA256_CTX context;
+
+	SHA256_Init(&context);
+	for (size_t i = 0; i < n; i++)
+		SHA256_Update(&context, parts[i].p, parts[i].n);
+	SHA256_Final(out, &context);
+}

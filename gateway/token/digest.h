@@ -13,5 +13,7 @@
 
 /* SHA-256 of the bytes (FIPS 180-4). */
 void digest_sha256(struct span in, uint8_t out[32]);
+/* The same of several pieces, one after the other. */
+void digest_sha256_parts(const struct span *parts, size_t n, uint8_t out[32]);
 
 #endif
