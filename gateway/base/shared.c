@@ -17,7 +17,7 @@
 #include "shm/rate.h"
 #include "shm/set.h"
 
-#define CONTROL_VERSION	1
+#define CONTROL_VERSION	2
 #define LEASES		8192	/* lookups and inserts under way at the same time */
 #define STILL_MS	2000	/* a worker without a heartbeat for so long may be stopped */
 

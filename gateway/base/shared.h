@@ -64,6 +64,8 @@ struct shared_control {
 	_Atomic uint64_t	 reloads_good;
 	_Atomic uint64_t	 reloads_bad;
 	_Atomic uint64_t	 restarts;		/* children that died and were replaced */
+	/* counted up whenever some client of the token service has changed or gone */
+	_Atomic uint64_t	 clients_generation;
 	struct shared_slot	 slots[SHARED_SLOTS];
 };
 

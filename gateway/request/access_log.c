@@ -163,6 +163,8 @@ put_ms(struct text *t, uint64_t us)
 static const char *
 verdict_of(const struct request *r)
 {
+	if (r->outcome != NULL)
+		return r->outcome;
 	if (r->judged)
 		return verdict_name(r->judgement.verdict);
 	return r->route != NULL && r->route->config->anonymous ? "anonymous" : "none";
@@ -203,7 +205,9 @@ put_who(struct text *t, const struct request *r)
 {
 	const struct facts *facts = r->judged ? r->judgement.facts : NULL;
 
-	if (facts != NULL)
+	if (r->consumer.n > 0)
+		put_string(t, SPAN(",\"consumer\":"), r->consumer);
+	else if (facts != NULL)
 		put_string(t, SPAN(",\"consumer\":"), facts_get(facts, FACTS_CONSUMER));
 	if (r->judged && r->judgement.issuer != NULL)
 		put_string(t, SPAN(",\"issuer\":"), span_of(r->judgement.issuer->name));

@@ -96,7 +96,8 @@ count(const struct request *r, uint64_t duration_us)
 {
 	uint16_t route = r->route != NULL ? r->route->label :
 	    r->endpoint != NULL ? r->endpoint->label : 0;
-	uint16_t verdict = r->judged ? r->gate->verdict_labels[r->judgement.verdict] : 0;
+	uint16_t verdict = r->outcome != NULL ? r->outcome_label :
+	    r->judged ? r->gate->verdict_labels[r->judgement.verdict] : 0;
 
 	metric_count(METRIC_REQUESTS, route, (uint16_t)r->tally.status, verdict);
 	metric_time_us(METRIC_REQUEST_DURATION, duration_us, 0);

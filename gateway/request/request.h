@@ -25,6 +25,7 @@
 
 struct carrier;
 struct flow;
+struct oauth;
 struct request;
 
 /*
@@ -135,6 +136,11 @@ struct request {
 	bool			 must_reset;
 
 	struct exchange		*exchange;	/* of access/forward.c; NULL: none */
+	struct oauth		*oauth;		/* of the token service's endpoints; NULL: none */
+	struct span		 consumer;	/* whose client asks there */
+	/* the verdict to log and count, where it is not on a token; NULL: none */
+	const char		*outcome;
+	uint16_t		 outcome_label;
 	uint64_t		 deadline_ms;	/* when it wants to run again by itself; 0: never */
 	struct tally		 tally;
 };

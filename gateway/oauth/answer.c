@@ -1,0 +1,91 @@
+#include "gateway/oauth/answer.h"
+
+#include "gateway/base/metric.h"
+#include "gateway/base/text.h"
+
+#define FIELDS_ROOM	512
+#define BODY_ROOM	512
+
+#define PLAIN_FIELDS	"Content-Type: application/json\r\nCache-Control: no-store\r\n" \
+			"Pragma: no-cache\r\n"
+
+static const struct {
+	unsigned	 status;
+	const char	*error;
+	const char	*verdict;
+	const char	*sentence;
+} rows[FAULT_COUNT] = {
+#define FAULT(id, status, error, verdict, sentence) \
+	[FAULT_##id] = { status, error, verdict, sentence },
+#include "gateway/oauth/fault.def"
+#undef FAULT
+};
+
+static const char *const outcomes[OUTCOME_COUNT] = {
+	[OUTCOME_ISSUED] = "issued",
+	[OUTCOME_REUSED] = "reused",
+	[OUTCOME_ACTIVE] = "active",
+	[OUTCOME_INACTIVE] = "inactive",
+	[OUTCOME_REVOKED] = "revoked",
+};
+
+/* Tells log and metrics what came of the request; the label of a name is looked up once. */
+static void
+note(struct request *r, const char *verdict, uint16_t *label)
+{
+	if (*label == 0)
+		*label = metric_name(span_of(verdict));
+	r->outcome = verdict;
+	r->outcome_label = *label;
+}
+
+enum step_result
+fault(struct request *r, enum fault fault)
+{
+	return fault_because(r, fault, (struct fault_more){ 0 });
+}
+
+static void
+put_fields(struct text *t, const struct request *r, unsigned status, unsigned retry_after_s)
+{
+	text_put(t, SPAN(PLAIN_FIELDS));
+	if (status == 401)
+		text_put(t, SPAN("WWW-Authenticate: Basic realm=\"gatehouse\"\r\n"));
+	if (status == 429 || status == 503 || retry_after_s > 0)
+		text_fmt(t, "Retry-After: %u\r\n", retry_after_s > 0 ? retry_after_s : 1);
+	text_put(t, r->limit_fields);
+}
+
+enum step_result
+fault_because(struct request *r, enum fault fault, struct fault_more more)
+{
+	static uint16_t labels[FAULT_COUNT];
+	const char *sentence = more.sentence != NULL ? more.sentence : rows[fault].sentence;
+	size_t room = FIELDS_ROOM + r->limit_fields.n;
+	char *memory = arena_alloc(&r->arena, room + BODY_ROOM);
+
+	note(r, rows[fault].verdict, &labels[fault]);
+	if (memory == NULL) {
+		/* not even that much: a bare status says it */
+		r->must_close = true;
+		request_answer(r, 503, SPAN(PLAIN_FIELDS), SPAN(""));
+		return STEP_END;
+	}
+	struct text fields = { memory, 0, room, false };
+	struct text body = { memory + room, 0, BODY_ROOM, false };
+	put_fields(&fields, r, rows[fault].status, more.retry_after_s);
+	text_fmt(&body, "{\"error\":\"%s\",\"error_description\":\"%s\"}\n", rows[fault].error,
+	    sentence);
+	request_answer(r, rows[fault].status, text_span(&fields), text_span(&body));
+	return STEP_END;
+}
+
+enum step_result
+answer_json(struct request *r, enum outcome outcome, struct span json)
+{
+	static uint16_t labels[OUTCOME_COUNT];
+
+	note(r, outcomes[outcome], &labels[outcome]);
+	request_answer(r, 200, SPAN(PLAIN_FIELDS), json);
+	return STEP_END;
+}

@@ -1,0 +1,70 @@
+/*
+ * The steps of the token service's endpoints, in the order of their flows (gateway/flow_table.c and
+ * grant.def), and what they tell each other.
+ *
+ * A step does its one thing and answers NEXT, WAIT or END; a refusal names its row of fault.def.
+ */
+#ifndef GATEWAY_OAUTH_OAUTH_H
+#define GATEWAY_OAUTH_OAUTH_H
+
+#include "gateway/oauth/client_book.h"
+#include "gateway/oauth/form.h"
+#include "gateway/request/step.h"
+
+struct grant;
+struct issue;
+struct reuse;
+struct refresh;
+
+/* How a client proves who it is (RFC 6749 section 2.3, RFC 7523). */
+enum client_method {
+	CLIENT_NONE,
+	CLIENT_BASIC,
+	CLIENT_POST,
+	CLIENT_ASSERTION,
+};
+
+/* What a request at an endpoint has come to so far; in its arena. */
+struct oauth {
+	struct form		 form;
+	struct text		 body;		/* of the form, as it comes */
+	enum client_method	 method;
+	struct span		 client_id;	/* claimed */
+	struct span		 secret;	/* or the assertion */
+	struct book_search	 search;
+	struct arena_cleanup	 cleanup;
+	struct oauth_client	*client;	/* authenticated; held until the request ends */
+	const struct grant	*grant;
+	struct span		 scope;		/* of the token: sorted words, one space between */
+	struct span		 audience;	/* of the token: a JSON array of strings */
+	struct reuse		*reuse;
+	struct issue		*issue;
+	struct refresh		*refresh;
+};
+
+/* Reads the form in the body; refuses all that could be read in two ways. */
+step_function read_form;
+/* Finds out which client asks: exactly one method, and a limit on failures. */
+step_function authenticate_client;
+/* Goes on with the flow of the grant that is asked for, if the client may use it. */
+step_function choose_grant;
+/* Settles the scope: what is asked for and the client has, else all that the client has. */
+step_function settle_scope;
+/* Settles the audience: what is asked for and the client may reach, else as configured. */
+step_function settle_target;
+/* Answers with a token that was issued before and lives long enough, or waits for one. */
+step_function reuse_token;
+/* Holds the consumer to its rate of new tokens. */
+step_function limit_tokens;
+/* Makes a token, has it committed, and answers with it. */
+step_function issue_token;
+/* Exchanges a refresh token for the next one and an access token. */
+step_function rotate_token;
+/* Takes the token that introspection and revocation are about from the form. */
+step_function take_token;
+/* Says what is known of the token (RFC 7662). */
+step_function describe_token;
+/* Revokes the token (RFC 7009). */
+step_function revoke_token;
+
+#endif
