@@ -3,6 +3,8 @@
  * together never let more pass. What is left is told in the headers that `ratelimit_headers` asks
  * for: Kong's, and draft-ietf-httpapi-ratelimit-headers.
  */
+#include "gateway/access/limit.h"
+
 #include "gateway/access/access.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/metric.h"
@@ -54,62 +56,68 @@ window_name(uint64_t period_us)
 }
 
 static void
-put_kong(struct text *t, const struct config_route *route, const struct rate_verdict *v)
+put_kong(struct text *t, const struct limit *limit, const struct rate_verdict *v)
 {
-	const char *window = window_name(route->rate_period_us);
+	const char *window = window_name(limit->period_us);
 
 	if (window != NULL)
 		text_fmt(t, "X-RateLimit-Limit-%s: %lu\r\nX-RateLimit-Remaining-%s: %lu\r\n",
-		    window, (unsigned long)route->rate_count, window, (unsigned long)v->remaining);
+		    window, (unsigned long)limit->count, window, (unsigned long)v->remaining);
 	text_fmt(t, "RateLimit-Limit: %lu\r\nRateLimit-Remaining: %lu\r\nRateLimit-Reset: %lu\r\n",
-	    (unsigned long)route->rate_count, (unsigned long)v->remaining,
+	    (unsigned long)limit->count, (unsigned long)v->remaining,
 	    (unsigned long)(v->reset_s > 0 ? v->reset_s : 1));
 }
 
 static void
-put_ietf(struct text *t, const struct config_route *route, const struct rate_verdict *v)
+put_ietf(struct text *t, const struct limit *limit, const struct rate_verdict *v)
 {
-	text_fmt(t, "RateLimit-Policy: \"%s\";q=%lu;w=%lu\r\n", route->name,
-	    (unsigned long)route->rate_count,
-	    (unsigned long)((route->rate_period_us + 999999) / 1000000));
-	text_fmt(t, "RateLimit: \"%s\";r=%lu;t=%lu\r\n", route->name, (unsigned long)v->remaining,
+	text_fmt(t, "RateLimit-Policy: \"%s\";q=%lu;w=%lu\r\n", limit->name,
+	    (unsigned long)limit->count,
+	    (unsigned long)((limit->period_us + 999999) / 1000000));
+	text_fmt(t, "RateLimit: \"%s\";r=%lu;t=%lu\r\n", limit->name, (unsigned long)v->remaining,
 	    (unsigned long)v->reset_s);
 }
 
-static void
-tell(struct request *r, const struct rate_verdict *v)
+void
+limit_tell(struct request *r, const struct limit *limit, const struct rate_verdict *v)
 {
 	enum config_ratelimit_headers which = r->gate->config->ratelimit_headers;
-	size_t room = FIELDS_ROOM + 2 * strlen(r->route->config->name);
+	size_t room = FIELDS_ROOM + 2 * strlen(limit->name);
 	char *memory = which == RATELIMIT_HEADERS_OFF ? NULL : arena_alloc(&r->arena, room);
 	struct text t = { memory, 0, room, false };
 
 	if (memory == NULL)
 		return;
 	if (which == RATELIMIT_HEADERS_KONG || which == RATELIMIT_HEADERS_BOTH)
-		put_kong(&t, r->route->config, v);
+		put_kong(&t, limit, v);
 	if (which == RATELIMIT_HEADERS_IETF || which == RATELIMIT_HEADERS_BOTH)
-		put_ietf(&t, r->route->config, v);
+		put_ietf(&t, limit, v);
 	if (!t.cut)
 		r->limit_fields = text_span(&t);
+}
+
+struct rate_limit
+limit_rule(const struct limit *limit)
+{
+	uint64_t period_us = limit->period_us / limit->count;
+
+	return (struct rate_limit){ .period_us = period_us > 0 ? period_us : 1,
+		.burst = limit->burst > 0 ? limit->burst : limit->count };
 }
 
 enum step_result
 limit_rate(struct request *r)
 {
 	const struct config_route *route = r->route->config;
+	const struct limit limit = { route->name, route->rate_count, route->rate_period_us,
+		route->rate_burst };
 	struct rate_verdict verdict;
 
-	if (route->rate_count == 0)
+	if (limit.count == 0)
 		return STEP_NEXT;
-	struct rate_limit limit = {
-		.period_us = route->rate_period_us / route->rate_count,
-		.burst = route->rate_burst > 0 ? route->rate_burst : route->rate_count,
-	};
-	if (limit.period_us == 0)
-		limit.period_us = 1;
-	bool passes = rate_take(r->gate->shared->rates, cell_key(r), &limit, clock_us(), &verdict);
-	tell(r, &verdict);
+	struct rate_limit rule = limit_rule(&limit);
+	bool passes = rate_take(r->gate->shared->rates, cell_key(r), &rule, clock_us(), &verdict);
+	limit_tell(r, &limit, &verdict);
 	if (passes)
 		return STEP_NEXT;
 	metric_count(METRIC_RATE_LIMITED, r->route->label);
