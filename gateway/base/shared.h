@@ -66,6 +66,12 @@ struct shared_control {
 	_Atomic uint64_t	 restarts;		/* children that died and were replaced */
 	/* counted up whenever some client of the token service has changed or gone */
 	_Atomic uint64_t	 clients_generation;
+	/* bits of enum identity_kind: of which kinds something was ever revoked */
+	_Atomic uint32_t	 revoked_kinds;
+	/* the latest row of the feed that is in force here */
+	_Atomic int64_t		 feed_seq;
+	/* clock_ms() when all that stood in the feed was in force here; 0: never */
+	_Atomic uint64_t	 feed_known_ms;
 	struct shared_slot	 slots[SHARED_SLOTS];
 };
 

@@ -30,8 +30,11 @@ struct endpoint {
 
 struct access_log;
 struct client;
+struct db;
+struct errand;
 struct flow;
 struct recall;
+struct signer;
 struct router;
 struct upstream;
 
@@ -46,6 +49,10 @@ struct gate {
 	struct router		*router;
 	struct upstream		**upstreams;	/* in the order of the configuration */
 	struct recall		*recall;
+	struct db		*db;		/* NULL: no database is configured */
+	struct signer		*signer;	/* NULL: no token service is configured */
+	struct errand		*errands;	/* that wait for another's work; see errand.h */
+	size_t			 n_errands;
 	struct access_log	*access_log;
 	struct head_limits	 limits;	/* of clients' heads */
 	struct pool		 blocks;	/* inboxes */
