@@ -93,6 +93,12 @@ loop_wall_s(const struct loop *loop)
 	return loop->wall_s;
 }
 
+bool
+loop_has_more(const struct loop *loop)
+{
+	return loop->queue_head != &loop->turn_end;
+}
+
 static bool
 control(struct loop *loop, struct watch *w, int fd, uint32_t events)
 {

@@ -81,6 +81,8 @@ void loop_stop(struct loop *loop);
 uint64_t loop_now_ms(const struct loop *loop);
 /* The wall clock of this turn, in s. */
 int64_t loop_wall_s(const struct loop *loop);
+/* To be asked by a task that runs: true if others are still to run in this turn. */
+bool loop_has_more(const struct loop *loop);
 
 /* Registers fd edge-triggered for both directions. False (errno set) if the kernel refuses. */
 bool loop_watch(struct loop *loop, struct watch *w, int fd, struct task *task);

@@ -94,6 +94,35 @@ START_TEST(what_a_task_wakes_runs_in_the_next_turn)
 }
 END_TEST
 
+static char more[8];
+static size_t n_more;
+
+static void
+ask_for_more(struct loop *l, struct task *task)
+{
+	task_wake(l, task);	/* for the next turn, which doesn't count */
+	loop_stop(l);
+	more[n_more++] = loop_has_more(l) ? 'y' : 'n';
+}
+
+START_TEST(a_task_knows_whether_others_run_in_its_turn)
+{
+	struct task a, b;
+
+	loop_set_up();
+	task_init(&a, ask_for_more);
+	task_init(&b, ask_for_more);
+	task_wake(loop, &a);
+	task_wake(loop, &b);
+	loop_run(loop);
+	loop_run(loop);
+	task_end(loop, &a);
+	loop_run(loop);
+	ck_assert_span(span_make(more, n_more), SPAN("ynynn"));
+	loop_tear_down();
+}
+END_TEST
+
 /* The last task of a turn may be ended by an earlier one: the turn must end all the same. */
 START_TEST(a_turn_ends_whoever_is_ended_in_it)
 {
@@ -430,7 +459,8 @@ START_TEST(nothing_is_freed_while_tasks_run)
 END_TEST
 
 SUITE_RUN("loop_loop", runs_in_order_and_once_a_turn, what_a_task_wakes_runs_in_the_next_turn,
-    a_turn_ends_whoever_is_ended_in_it, an_ended_task_never_runs, a_stop_before_the_run_counts,
+    a_task_knows_whether_others_run_in_its_turn, a_turn_ends_whoever_is_ended_in_it,
+    an_ended_task_never_runs, a_stop_before_the_run_counts,
     deadlines_are_met_and_not_before, a_deadline_moves_both_ways, a_far_deadline_is_no_near_one,
     an_edge_is_remembered, a_watch_without_a_task_only_remembers, refuses_what_the_kernel_refuses,
     a_level_tells_until_it_is_gone, follows_what_is_wanted,
