@@ -41,24 +41,29 @@ refuse_verdict(struct request *r)
 	return refuse_token(r, r->judgement.verdict);
 }
 
-static bool
-accepts_issuer(const struct config_route *route, const struct facts *facts)
+/* The issuer of a token, if the route accepts it; NULL if not. */
+static const struct config_issuer *
+accepted_issuer(const struct config_route *route, const struct facts *facts)
 {
 	for (size_t i = 0; i < route->n_issuers; i++)
 		if (route->issuers[i]->id == facts->issuer)
-			return true;
-	return false;
+			return route->issuers[i];
+	return NULL;
 }
 
+/* The route's own audience, else what the issuer asks of routes without one. */
 static bool
-accepts_audience(const struct config_route *route, const struct facts *facts)
+accepts_audience(const struct config_route *route, const struct config_issuer *issuer,
+    const struct facts *facts)
 {
-	if (route->n_audience == 0)
-		return true;
-	for (size_t i = 0; i < route->n_audience; i++)
-		if (facts_has_audience(facts, route->audience[i]))
+	const struct span *wanted = route->n_audience > 0 ? route->audience :
+	    issuer->route_audience;
+	size_t n = route->n_audience > 0 ? route->n_audience : issuer->n_route_audience;
+
+	for (size_t i = 0; i < n; i++)
+		if (facts_has_audience(facts, wanted[i]))
 			return true;
-	return false;
+	return n == 0;
 }
 
 /* The scopes a route needs as one line, for the challenge. */
@@ -93,9 +98,10 @@ check_policy(struct request *r)
 	} else {
 		if (!r->judged || r->judgement.verdict != VERDICT_ACTIVE || facts == NULL)
 			return refuse_verdict(r);
-		if (!accepts_issuer(route, facts))
+		const struct config_issuer *issuer = accepted_issuer(route, facts);
+		if (issuer == NULL)
 			return refuse_token(r, r->judgement.verdict = VERDICT_WRONG_ISSUER);
-		if (!accepts_audience(route, facts))
+		if (!accepts_audience(route, issuer, facts))
 			return refuse_token(r, r->judgement.verdict = VERDICT_WRONG_AUDIENCE);
 		for (size_t i = 0; i < route->n_scopes; i++)
 			if (!facts_has_scope(facts, route->scopes[i]))

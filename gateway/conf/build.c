@@ -234,6 +234,7 @@ store(struct build *b, const struct directive *d, char *field, struct texts text
 	case DIRECTIVE_NUMBER64:
 	case DIRECTIVE_SECONDS:
 	case DIRECTIVE_WHOLE_SECONDS:
+	case DIRECTIVE_SHARE:
 	case DIRECTIVE_SIZE:
 	case DIRECTIVE_BOOL:
 	case DIRECTIVE_CHOICE:

@@ -50,6 +50,8 @@ void build_main(struct build *b, const struct section *root);
 void build_issuers(struct build *b, const struct section *root);
 /* `rules` of all issuers; needs the routes. */
 void build_rules(struct config *config);
+/* The token service, if there is one; build_issuers() begins with it. Needs the database. */
+void build_token_service(struct build *b, const struct section *root);
 void build_upstreams(struct build *b, const struct section *root);
 /* All routes; needs issuers and upstreams. */
 void build_routes(struct build *b, const struct section *root);

@@ -13,6 +13,10 @@
 /* Above this, a clock is not wrong but set wrong. */
 #define LEEWAY_WARN_S	60
 
+/* Of the token service's own tokens, which other nodes may have made. */
+#define OWN_LEEWAY_S	5
+#define OWN_TOKEN_MAX	8192
+
 static bool
 fetches(const struct config_issuer *i)
 {
@@ -149,7 +153,7 @@ build_issuer(struct build *b, const struct section *s, struct config_issuer *i)
 	i->name = build_string(b, span_of(s->title));
 	i->line = s->line;
 	build_check_title(b, s);
-	if (strcmp(i->name, "self") == 0)
+	if (strcmp(i->name, CONFIG_ISSUER_OWN) == 0)
 		build_error(b, s, "", "\"self\" is kept for tokens of the token service");
 	build_fill(b, s, i);
 	build_audience(b, s, i);
@@ -176,20 +180,50 @@ check_twins(struct build *b, const struct section *s, size_t n)
 			    issuers[i].name, issuers[i].line);
 }
 
+/* The token service's own: whatever of it decides about tokens is fixed. */
+static void
+build_own_issuer(struct build *b, struct config_issuer *i)
+{
+	static const char *algorithms[] = { "ES256", "RS256", "EdDSA" };
+	static struct span types[] = { { "at+jwt", 6 } };
+	const struct config_token_service *t = b->config->token_service;
+
+	*i = (struct config_issuer){
+		.name = CONFIG_ISSUER_OWN, .issuer = t->issuer, .line = t->line, .own = true,
+		/* introspection has to know tokens for others too */
+		.any_audience = true,
+		.route_audience = t->audience, .n_route_audience = t->n_audience,
+		.algorithms = algorithms,
+		.n_algorithms = sizeof(algorithms) / sizeof(algorithms[0]),
+		.token_types = types, .n_token_types = sizeof(types) / sizeof(types[0]),
+		.jwks_uri = "", .jwks_file = "", .ca_file = "",
+		.validate = VALIDATE_LOCAL, .consumer_claim = "", .scope_claim = "",
+		.leeway_s = OWN_LEEWAY_S, .max_token = OWN_TOKEN_MAX,
+	};
+	i->id = make_id(i);
+}
+
 void
 build_issuers(struct build *b, const struct section *root)
 {
-	size_t n = section_count(root, "issuer");
+	size_t n = section_count(root, "issuer"), own;
 
-	b->config->issuers = build_array(b, n, sizeof(*b->config->issuers));
-	b->config->n_issuers = b->config->issuers == NULL ? 0 : n;
+	build_token_service(b, root);
+	own = b->config->token_service != NULL;
+	b->config->issuers = build_array(b, n + own, sizeof(*b->config->issuers));
+	b->config->n_issuers = b->config->issuers == NULL ? 0 : n + own;
 	for (size_t i = 0; i < b->config->n_issuers; i++) {
-		struct section s = section_inner(root, "issuer", i);
+		bool is_own = i == n;
+		struct section s = section_inner(
+		    root, is_own ? "token_service" : "issuer", is_own ? 0 : i);
 
-		build_issuer(b, &s, &b->config->issuers[i]);
+		if (is_own)
+			build_own_issuer(b, &b->config->issuers[i]);
+		else
+			build_issuer(b, &s, &b->config->issuers[i]);
 		check_twins(b, &s, i);
 	}
-	if (n > CONFIG_ISSUERS_MAX)
+	if (n + own > CONFIG_ISSUERS_MAX)
 		build_error(b, root, "issuer", "there are %zu such sections (accepted: up to %d)",
 		    n, CONFIG_ISSUERS_MAX);
 }

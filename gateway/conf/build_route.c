@@ -52,7 +52,7 @@ unknown_issuer(struct build *b, const struct section *s, const char *name)
 	list_names(list, sizeof(list), names, n);
 	if (strcmp(name, "self") == 0)
 		build_error(b, s, "issuers",
-		    "\"self\" needs a token_service, which is not there yet (accepted: %s)",
+		    "\"self\" needs a token_service section (accepted: %s)",
 		    list);
 	else
 		build_error(

@@ -50,6 +50,8 @@ struct config_shared_memory {
 	size_t	negative_cache;
 	size_t	rate_limits;
 	size_t	revocations;
+	size_t	reuse;
+	size_t	replay;
 };
 
 enum config_validate {
@@ -60,6 +62,39 @@ enum config_validate {
 #define CONFIG_WORKERS_MAX 63
 /* Issuers at once: each has a slot for its keys in shared memory. */
 #define CONFIG_ISSUERS_MAX	32
+
+enum config_signing {
+	SIGNING_ES256,
+	SIGNING_RS256,
+	SIGNING_EDDSA,
+};
+
+/* Access tokens live no longer, whoever says so. */
+#define CONFIG_LIFETIME_MAX_S	(31 * 86400)
+
+struct config_token_service {
+	const char		*issuer;		/* iss */
+	struct span		*audience;		/* of tokens that ask for none */
+	size_t			 n_audience;
+	const char		*path;			/* begins with "/", does not end with it */
+	/* what seal_derive() makes keys of; never for a log */
+	struct span		 encryption_key;
+	const char		*encryption_key_file;	/* "": it stands in the configuration */
+	enum config_signing	 signing;
+	uint64_t		 lifetime_s;
+	uint64_t		 refresh_lifetime_s;
+	uint64_t		 refresh_grace_s;
+	unsigned		 reuse;			/* thousandths of a life; 0: no reuse */
+	uint64_t		 rate_count;		/* new tokens of a consumer ... */
+	uint64_t		 rate_period_us;	/* ... in this time; 0: no limit */
+	uint64_t		 failures_count;	/* of a client at an address ... */
+	uint64_t		 failures_period_us;	/* ... in this time; 0: no limit */
+	uint64_t		 jwks_max_age_s;
+	int			 line;
+};
+
+/* The issuer that is the token service; no section may have this name. */
+#define CONFIG_ISSUER_OWN	"self"
 
 /* Bits of algorithms accepted, in the order of the rows of gateway/token/alg.def. */
 typedef uint32_t config_algorithms;
@@ -91,6 +126,11 @@ struct config_issuer {
 	const char		 *scope_claim;		/* "": scope, else scp */
 	uint64_t		  leeway_s;
 	size_t			  max_token;		/* bytes */
+	/* the token service is it: its keys come from the database */
+	bool			  own;
+	/* routes that name no audience want one of these; none: nothing beyond the above */
+	struct span		 *route_audience;
+	size_t			  n_route_audience;
 	/* hash of the name: the slot of its keys in shared memory */
 	uint64_t		  id;
 	/* fingerprint of all that decides a verdict: a cached one made under other rules is void */
@@ -211,6 +251,8 @@ struct config {
 	struct config_shared_memory	  shared_memory;
 	struct config_issuer		 *issuers;
 	size_t				  n_issuers;
+	/* NULL: none; else the last of the issuers is its own */
+	struct config_token_service	 *token_service;
 	struct config_upstream		 *upstreams;
 	size_t				  n_upstreams;
 	struct config_route		 *routes;

@@ -65,6 +65,7 @@ static const struct {
 	[DIRECTIVE_NUMBER64] = { "number", "a number", false, false },
 	[DIRECTIVE_SECONDS] = { "seconds", "seconds", false, false },
 	[DIRECTIVE_WHOLE_SECONDS] = { "whole seconds", "whole seconds", false, false },
+	[DIRECTIVE_SHARE] = { "share", "a number", false, false },
 	[DIRECTIVE_SIZE] = { "size", "a size", false, true },
 	[DIRECTIVE_BOOL] = { "true or false", "true or false", false, false },
 	[DIRECTIVE_CHOICE] = { "choice", "a choice", false, true },
@@ -173,7 +174,7 @@ put_number(const struct directive *d, struct text *out, uint64_t number)
 {
 	if (d->type == DIRECTIVE_SIZE)
 		value_put_size(out, number);
-	else if (d->type == DIRECTIVE_SECONDS)
+	else if (d->type == DIRECTIVE_SECONDS || d->type == DIRECTIVE_SHARE)
 		value_put_ms(out, number);
 	else
 		text_u64(out, number);
@@ -236,6 +237,7 @@ parse(const struct directive *d, struct span s, struct directive_value *out)
 	case DIRECTIVE_WHOLE_SECONDS:
 		return span_to_u64(s, &out->number);
 	case DIRECTIVE_SECONDS:
+	case DIRECTIVE_SHARE:
 		return value_ms(s, &out->number);
 	case DIRECTIVE_SIZE:
 		return value_size(s, &out->number);

@@ -21,6 +21,7 @@ enum directive_type {
 	DIRECTIVE_NUMBER64,
 	DIRECTIVE_SECONDS,		/* fractions allowed; kept in milliseconds */
 	DIRECTIVE_WHOLE_SECONDS,
+	DIRECTIVE_SHARE,		/* "0.5"; kept in thousandths, in an unsigned */
 	DIRECTIVE_SIZE,			/* "16K"; kept in bytes */
 	DIRECTIVE_BOOL,
 	DIRECTIVE_CHOICE,		/* one of `accepts`; kept as its place there */

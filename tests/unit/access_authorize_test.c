@@ -104,6 +104,26 @@ START_TEST(an_audience_is_one_whole_member)
 }
 END_TEST
 
+/* The token service knows its tokens for whomever they are; routes want what is meant for them. */
+START_TEST(an_issuer_may_ask_for_an_audience_where_the_route_does_not)
+{
+	issuer.route_audience = audience;
+	issuer.n_route_audience = 1;
+	audience[0] = SPAN("billing-api");
+	ck_assert_int_eq(meet(), STEP_END);
+	ck_answer(401, "invalid_token", "audience");
+	ck_assert_int_eq(request.judgement.verdict, VERDICT_WRONG_AUDIENCE);
+	audience[0] = SPAN("other");
+	ck_assert_int_eq(meet(), STEP_NEXT);
+	/* the route's own word counts alone */
+	audience[0] = SPAN("billing-api");
+	audience[1] = SPAN("orders-api");
+	route_conf.audience = &audience[1];
+	route_conf.n_audience = 1;
+	ck_assert_int_eq(meet(), STEP_NEXT);
+}
+END_TEST
+
 START_TEST(all_scopes_are_needed_whole)
 {
 	route_conf.scopes = scopes;
@@ -143,4 +163,5 @@ END_TEST
 
 SUITE_RUN("access_authorize", a_good_token_passes, without_a_token_only_where_that_is_allowed,
     a_bad_token_is_refused_for_its_reason, half_a_judgement_is_none, a_route_chooses_its_issuers,
-    an_audience_is_one_whole_member, all_scopes_are_needed_whole, a_body_has_its_limit)
+    an_audience_is_one_whole_member, an_issuer_may_ask_for_an_audience_where_the_route_does_not,
+    all_scopes_are_needed_whole, a_body_has_its_limit)
