@@ -13,6 +13,19 @@ facts_view(const void *bytes, size_t n)
 	return f;
 }
 
+void
+facts_identify(struct facts *f, struct span signing_input)
+{
+	struct span jti = facts_get(f, FACTS_JTI);
+	char stand_in[IDENTITY_STAND_IN];
+
+	if (jti.n == 0) {
+		identity_stand_in(signing_input, stand_in);
+		jti = span_make(stand_in, sizeof(stand_in));
+	}
+	identity_make(IDENTITY_JTI, facts_get(f, FACTS_ISSUER), jti, f->identity);
+}
+
 bool
 facts_has_scope(const struct facts *f, struct span scope)
 {

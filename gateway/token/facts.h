@@ -14,12 +14,13 @@
 #include <stdint.h>
 
 #include "gateway/base/span.h"
+#include "gateway/token/identity.h"
 #include "gateway/token/verdict.h"
 
 /* No facts are larger: offsets have 16 bits. */
 #define FACTS_MAX	65535
 /* Changes with struct facts or the meaning of a part: other blocks in a cache are void. */
-#define FACTS_VERSION	1
+#define FACTS_VERSION	2
 
 enum facts_name {
 	FACTS_ISSUER,		/* iss */
@@ -45,6 +46,7 @@ struct facts {
 	int64_t		exp_s;
 	int64_t		nbf_s;		/* FACTS_NO_TIME: none */
 	int64_t		iat_s;		/* FACTS_NO_TIME: none */
+	uint8_t		identity[IDENTITY_SIZE];	/* by which this token can be revoked */
 	struct {
 		uint16_t	at;	/* from the start of the block */
 		uint16_t	n;
@@ -70,6 +72,11 @@ struct doc_value;
  */
 enum verdict facts_make(struct facts *room, const struct doc_value *claims,
     struct span kid, const struct facts_wish *wish);
+
+/*
+ * Sets the identity: of iss and jti, or, where there is no jti, of what the signature is over.
+ */
+void facts_identify(struct facts *f, struct span signing_input);
 
 /* Checks bytes (aligned to 8) that came out of a cache; NULL: no facts of this layout. */
 const struct facts *facts_view(const void *bytes, size_t n);

@@ -342,6 +342,7 @@ make_facts(struct check *c)
 	facts->exp_s = c->exp_s;
 	facts->nbf_s = c->nbf_s;
 	facts->iat_s = c->iat_s;
+	facts_identify(facts, c->signed_text);
 	c->answer->facts = arena_alloc(c->arena, facts->size);
 	if (c->answer->facts == NULL)
 		return VERDICT_NO_MEMORY;

@@ -5,7 +5,7 @@
  * the database has it, sealed, with its kid, algorithm and the time from which it signs. So a
  * worker needs no database to sign. At each use one atomic load tells whether the keys are still
  * the same; if not, they are read and unsealed anew. Of the keys of the configured algorithm the
- * one signs that began last.
+ * one signs that began last; while none of them has begun, of all keys the one that did.
  */
 #ifndef GATEWAY_TOKEN_SIGNER_H
 #define GATEWAY_TOKEN_SIGNER_H
@@ -15,13 +15,9 @@
 
 #include "gateway/base/span.h"
 #include "gateway/base/text.h"
-#include "gateway/conf/config.h"
 #include "gateway/token/jwks.h"
 #include "gateway/token/sign.h"
 #include "shm/keys.h"
-
-/* Name of the slot in shared memory: no issuer's title, since those are words. */
-#define SIGNER_SLOT	"self:signing"
 
 struct signer;
 
@@ -40,17 +36,19 @@ bool signer_next(struct span *rest, struct signer_row *row);
 /* Id of the slot. */
 uint64_t signer_slot_id(void);
 
-/* Opens a worker's signer of conf->token_service; both outlive it. NULL: OpenSSL or memory. */
-struct signer *signer_open(const struct config *conf, struct keys *keys);
+/*
+ * Opens a worker's signer. `encryption_key` is what the operator gave (see seal_derive), `alg` the
+ * configured algorithm. NULL: OpenSSL or memory.
+ */
+struct signer *signer_open(struct span encryption_key, const struct alg *alg, struct keys *keys);
 /* Wipes and closes it; NULL is fine; the pointer becomes NULL. */
 void signer_close(struct signer **signer);
 
 /*
- * Chooses the key that signs at this time, and tells its kid and algorithm, which stay as they are
- * until the next call. False: there is none, and no token can be signed.
+ * Chooses the key that signs at this time. *header is base64url of {"alg", "typ":"at+jwt", "kid"}
+ * and stays until the next call. False: there is no key, and no token can be signed.
  */
-bool signer_choose(struct signer *signer, int64_t now_wall_s, struct span *kid,
-    const struct alg **alg);
+bool signer_choose(struct signer *signer, int64_t now_wall_s, struct span *header);
 /* Signs with the key chosen; writes the signature, and returns its length; 0 if OpenSSL can't. */
 size_t signer_sign(struct signer *signer, struct span input, uint8_t out[SIGN_MAX]);
 

@@ -1,0 +1,124 @@
+#include "gateway/token/revocations.h"
+
+#include <stdatomic.h>
+
+#include "shm/cache.h"
+
+/*
+ * Who revokes sets the bit of the kind, then puts the identity, then answers. Whoever looks after
+ * that answer sees both; whoever looked before and missed them was there before the revocation.
+ */
+
+/*
+ * The set keeps "issued before"; revoked is also what was issued in that very second, for a token
+ * tells no more than seconds.
+ */
+static uint64_t
+before_of(int64_t before_s)
+{
+	if (before_s == REVOKED_ALWAYS)
+		return SET_ANY_TIME;
+	return before_s < 0 ? 1 : (uint64_t)before_s + 1;
+}
+
+static enum set_answer
+look(const struct set *set, const uint8_t identity[IDENTITY_SIZE], int64_t issued_s, int64_t now_s)
+{
+	uint64_t before_s = SET_ANY_TIME;
+	enum set_answer answer = set_has(set, identity, (uint64_t)now_s, &before_s);
+
+	/* a token that doesn't say when it was issued may be of any time */
+	if (answer == SET_YES && before_s != SET_ANY_TIME && issued_s != FACTS_NO_TIME &&
+	    issued_s >= (int64_t)before_s)
+		return SET_NO;
+	return answer;
+}
+
+/* The worse of two answers. */
+static enum set_answer
+worse(enum set_answer a, enum set_answer b)
+{
+	if (a == SET_YES || b == SET_YES)
+		return SET_YES;
+	return a == SET_UNSURE || b == SET_UNSURE ? SET_UNSURE : SET_NO;
+}
+
+/* What is known of a subject, client or key, if anything was ever revoked of that kind. */
+static enum set_answer
+look_wider(const struct shared *shared, uint32_t kinds, const struct revocations_token *token,
+    int64_t now_s)
+{
+	const struct {
+		enum identity_kind	kind;
+		struct span		value;
+	} rows[] = {
+		{ IDENTITY_SUBJECT, token->subject },
+		{ IDENTITY_CLIENT, token->client },
+		{ IDENTITY_KEY, token->kid },
+	};
+	enum set_answer answer = SET_NO;
+	uint8_t identity[IDENTITY_SIZE];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!(kinds & IDENTITY_BIT(rows[i].kind)) || rows[i].value.n == 0)
+			continue;
+		identity_make(rows[i].kind, token->issuer, rows[i].value, identity);
+		answer = worse(answer, look(shared->revocations, identity, token->issued_s, now_s));
+	}
+	return answer;
+}
+
+enum set_answer
+revocations_check_token(const struct shared *shared, const struct revocations_token *token,
+    int64_t now_wall_s)
+{
+	uint32_t kinds = atomic_load(&shared->control->revoked_kinds);
+	enum set_answer answer = SET_NO;
+
+	if (token->identity != NULL)
+		answer = look(shared->revocations, token->identity, token->issued_s, now_wall_s);
+	else if (set_doubt(shared->revocations) != 0)
+		answer = SET_UNSURE;
+	if (answer == SET_YES || kinds == 0)
+		return answer;
+	return worse(answer, look_wider(shared, kinds, token, now_wall_s));
+}
+
+enum set_answer
+revocations_check(const struct shared *shared, const struct facts *facts, int64_t now_wall_s)
+{
+	const struct revocations_token token = {
+		.identity = facts->identity,
+		.issuer = facts_get(facts, FACTS_ISSUER),
+		.subject = facts_get(facts, FACTS_SUBJECT),
+		.client = facts_get(facts, FACTS_CLIENT),
+		.kid = facts_get(facts, FACTS_KID),
+		.issued_s = facts->iat_s,
+	};
+
+	return revocations_check_token(shared, &token, now_wall_s);
+}
+
+static bool
+concerns_records(enum identity_kind kind)
+{
+	return kind == IDENTITY_CLIENT || kind == IDENTITY_CHANGE;
+}
+
+enum set_put_result
+revocations_put(const struct shared *shared, const struct revocation *r, int64_t now_wall_s)
+{
+	struct shared_control *control = shared->control;
+	enum set_put_result result = SET_OK;
+
+	if (r->kind != IDENTITY_CHANGE && r->expires_s > now_wall_s) {
+		if (r->kind != IDENTITY_JTI)
+			atomic_fetch_or(&control->revoked_kinds, IDENTITY_BIT(r->kind));
+		result = set_put(shared->revocations, r->identity, before_of(r->before_s),
+		    (uint64_t)r->expires_s, (uint64_t)now_wall_s);
+		cache_bar(shared->token_cache);
+	}
+	if (concerns_records(r->kind))
+		atomic_fetch_add(&control->clients_generation, 1);
+	return result;
+}
