@@ -8,6 +8,8 @@
 
 enum flow_name {
 	FLOW_PROXY,
+	FLOW_JWKS,
+	FLOW_METADATA,
 	FLOW_COUNT,
 };
 

@@ -9,6 +9,7 @@
 #include "gateway/loop/loop.h"
 #include "gateway/refresh.h"
 #include "gateway/token/alg.h"
+#include "gateway/token/signer.h"
 #include "shm/board.h"
 #include "shm/keys.h"
 #include "upstream/probe.h"
@@ -142,11 +143,13 @@ keep_keys(struct keeper *k)
 	}
 	for (size_t i = 0; i < conf->n_issuers; i++)
 		ids[i] = conf->issuers[i].id;
-	keys_retain(k->process->shared->keys, ids, conf->n_issuers);
+	ids[conf->n_issuers] = signer_slot_id();
+	keys_retain(k->process->shared->keys, ids, conf->n_issuers + 1);
 	free(ids);
-	for (; k->n_refreshes < conf->n_issuers; k->n_refreshes++)
-		k->refreshes[k->n_refreshes] = refresh_new(k->loop, &conf->issuers[k->n_refreshes],
-		    k->process->shared, k->tools);
+	for (size_t i = 0; i < conf->n_issuers; i++)
+		if (!conf->issuers[i].own)
+			k->refreshes[k->n_refreshes++] = refresh_new(k->loop, &conf->issuers[i],
+			    k->process->shared, k->tools);
 	return true;
 }
 

@@ -2,12 +2,16 @@
 
 #include <stddef.h>
 
+#include "gateway/base/bell.h"
 #include "gateway/base/log.h"
 #include "gateway/doorman.h"
+#include "gateway/endpoints.h"
 #include "gateway/flow_table.h"
 #include "gateway/loop/loop.h"
+#include "gateway/request/errand.h"
 #include "gateway/request/gate.h"
 #include "gateway/title.h"
+#include "gateway/token/signer.h"
 
 enum worker_state {
 	WORKER_SERVING,
@@ -19,10 +23,14 @@ struct worker {
 	struct process		*process;
 	struct loop		*loop;
 	struct gate		*gate;
+	struct endpoints	 endpoints;
+	struct signer		*signer;	/* NULL: no token service is configured */
 	struct doorman		*doorman;
 	enum worker_state	 state;
 	struct task		 orders;
 	struct watch		 orders_watch;
+	struct task		 bell;
+	struct watch		 bell_watch;
 	struct task		 beat;
 	uint64_t		 drained_ms;	/* when draining must have come to its end */
 	struct turn_end		 turn_end;
@@ -79,6 +87,17 @@ run_orders(struct loop *loop, struct task *task)
 		}
 }
 
+/* Another worker has done what requests here may be waiting for. */
+static void
+run_bell(struct loop *loop, struct task *task)
+{
+	struct worker *w = (struct worker *)((char *)task - offsetof(struct worker, bell));
+
+	(void)loop;
+	bell_clear(w->process->bell);
+	errand_heard(w->gate);
+}
+
 /* Only makes the loop turn, so that even an idle worker shows that it lives. */
 static void
 run_beat(struct loop *loop, struct task *task)
@@ -104,6 +123,40 @@ end_turn(struct loop *loop, void *argument)
 	end(w);
 }
 
+/* What the gate needs where this gateway issues tokens. */
+static bool
+serve_tokens(struct worker *w)
+{
+	const struct config_token_service *service = w->process->config->token_service;
+	struct gate *g = w->gate;
+
+	if (service == NULL)
+		return true;
+	w->signer = signer_open(service->encryption_key, signer_alg(service->signing),
+	    w->process->shared->keys);
+	if (w->signer != NULL && endpoints_open(&w->endpoints, w->process->config)) {
+		g->signer = w->signer;
+		g->endpoints = w->endpoints.list;
+		g->n_endpoints = w->endpoints.n;
+		return true;
+	}
+	log_error("out of memory, or OpenSSL can't be used");
+	return false;
+}
+
+static bool
+listen_to_others(struct worker *w)
+{
+	task_init(&w->orders, run_orders);
+	task_init(&w->bell, run_bell);
+	task_init(&w->beat, run_beat);
+	if (loop_watch_level(w->loop, &w->orders_watch, w->process->orders, false, &w->orders) &&
+	    loop_watch_level(w->loop, &w->bell_watch, w->process->bell, false, &w->bell))
+		return true;
+	log_error("cannot watch for orders");
+	return false;
+}
+
 static bool
 set_up(struct worker *w)
 {
@@ -114,14 +167,8 @@ set_up(struct worker *w)
 	}
 	w->gate = gate_new(w->loop, w->process->config, w->process->shared, w->process->slot,
 	    &flow_table[FLOW_PROXY]);
-	if (w->gate == NULL)
+	if (w->gate == NULL || !serve_tokens(w) || !listen_to_others(w))
 		return false;
-	task_init(&w->orders, run_orders);
-	task_init(&w->beat, run_beat);
-	if (!loop_watch_level(w->loop, &w->orders_watch, w->process->orders, false, &w->orders)) {
-		log_error("cannot watch for orders");
-		return false;
-	}
 	run_beat(w->loop, &w->beat);
 	loop_at_turn_end(w->loop, &w->turn_end, end_turn, w);
 	w->doorman = doorman_new(w->loop, w->process, w->gate);
@@ -141,6 +188,8 @@ worker_main(struct process *process)
 	}
 	doorman_free(&w.doorman);
 	gate_free(&w.gate);
+	endpoints_close(&w.endpoints);
+	signer_close(&w.signer);
 	loop_free(&w.loop);
 	return good ? 0 : 1;
 }
