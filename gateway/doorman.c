@@ -28,7 +28,7 @@
 #define LEAD			4	/* clients more than the least busy worker, and */
 #define LEAD_PART		2	/* one more for each so many of his, to step back */
 #define STEP_BACK_US		250
-#define OWN_DESCRIPTORS		24	/* of a worker without clients */
+#define OWN_DESCRIPTORS		(24 + 2 * CONDUITS_MAX)	/* of a worker without clients */
 #define LEAST_CLIENTS		4
 #define PAUSE_US		100000
 #define SHED_PER_PAUSE		32

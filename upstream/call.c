@@ -5,6 +5,7 @@
 #include "gateway/base/must.h"
 
 #define INTERIM_MAX	16
+#define READ_LAST	((uint64_t)16 * 1024)	/* of a body that is poured */
 
 void
 call_begin(struct call *c, struct upstream *u, struct task *task, enum method method, uint64_t key,
@@ -260,6 +261,28 @@ call_body(struct call *c, struct span *piece)
 			return body_without_bytes(c, got);
 		call_touch(c);
 	}
+}
+
+uint64_t
+call_ahead(const struct call *c)
+{
+	uint64_t left = inbox_bytes(&c->conn->in).n == 0 ? body_ahead(&c->body) : 0;
+
+	return left > READ_LAST ? left - READ_LAST : 0;
+}
+
+enum run
+call_pour(struct call *c, struct conduit *conduit)
+{
+	uint64_t n = call_ahead(c);
+	ssize_t got = wire_pour(&c->conn->wire, conduit,
+	    n < CONDUIT_SIZE ? (size_t)n : CONDUIT_SIZE);
+
+	if (got <= 0)
+		return body_without_bytes(c, got);
+	call_touch(c);
+	body_skip(&c->body, (uint64_t)got);
+	return RUN_DONE;
 }
 
 bool

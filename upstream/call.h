@@ -83,6 +83,13 @@ enum run call_answer(struct call *c);
  * next call.
  */
 enum run call_body(struct call *c, struct span *piece);
+/*
+ * Bytes of the body that call_pour() may take before the next call_body(): 0 for most. The end of a
+ * body is always read, so that what follows it is noticed.
+ */
+uint64_t call_ahead(const struct call *c);
+/* As call_body(), but what comes is poured into an empty conduit; never the end. */
+enum run call_pour(struct call *c, struct conduit *conduit);
 /* True if the answer is complete. */
 bool call_answered(const struct call *c);
 /*

@@ -2,7 +2,8 @@
  * Forwarding: one pump up (the request to the server) and one down (the answer to the client),
  * run in turn until neither can go on. Each holds at most one piece at a time, which lies where
  * it was read, so the slower side always stops the faster one, and a body of any size passes
- * through the same two buffers.
+ * through the same two buffers. A large answer doesn't even pass through ours: it is poured through
+ * a conduit, a pipe of the kernel, which costs half as much.
  *
  * The head of each side travels with the first piece of its body. Once a byte of the answer is on
  * its way to the client there is no refusal any more: an answer that breaks off resets the
@@ -18,6 +19,8 @@
 #include "shm/hash.h"
 
 #define PIECES_PER_TURN	6	/* of each direction; then other connections come first */
+#define POURS_PER_TURN	1	/* a pour may be as large as a conduit */
+#define POUR_LEAST	((uint64_t)2 << 20)	/* bytes to come; below, a copy costs less */
 
 enum up_state {
 	UP_BODY,		/* reads the client's body */
@@ -37,6 +40,9 @@ struct exchange {
 	struct arena_cleanup	cleanup;
 	enum up_state		up;
 	enum down_state		down;
+	struct conduits		*conduits;	/* of the worker */
+	struct conduit		*conduit;	/* of a large answer; NULL: none */
+	bool			copies;		/* there was no conduit to be had */
 	bool			began;		/* the head is queued */
 	bool			client_waited;	/* the client did not take all at once */
 	uint64_t		content;	/* bytes of the client's body so far */
@@ -66,6 +72,7 @@ end_exchange(void *exchange)
 	struct exchange *e = exchange;
 
 	call_end(&e->call, e->up == UP_DONE && !may_be_misread(e));
+	conduit_return(e->conduits, &e->conduit);
 }
 
 static struct exchange *
@@ -80,6 +87,7 @@ begin_exchange(struct request *r)
 	call_begin(&e->call, r->route->upstream, r->task, r->head.method,
 	    hash_bytes(key.p, key.n, r->gate->shared->control->boot_key), r->gate->limits,
 	    r->answer_fields);
+	e->conduits = &r->gate->conduits;
 	arena_defer(&r->arena, &e->cleanup, end_exchange, e);
 	r->tally.upstream_start_us = clock_us();
 	return e;
@@ -330,19 +338,41 @@ pump_head(struct request *r, struct exchange *e)
 	}
 }
 
+/*
+ * True if what comes next of the answer passes through a conduit. That is begun with only where so
+ * much is to come that it pays, and then goes on.
+ */
+static bool
+pours(struct request *r, struct exchange *e)
+{
+	uint64_t ahead = call_ahead(&e->call);
+
+	if (e->conduit == NULL && !e->copies && ahead >= POUR_LEAST &&
+	    r->carrier->takes_conduit(r)) {
+		e->conduit = conduit_lease(e->conduits);
+		e->copies = e->conduit == NULL;
+	}
+	return e->conduit != NULL && ahead > 0;
+}
+
 /* Queues the next piece of the answer for the client. */
 static enum pumped
 take_answer(struct request *r, struct exchange *e)
 {
+	bool poured = pours(r, e);
 	struct span piece;
 
-	switch (call_body(&e->call, &piece)) {
+	switch (poured ? call_pour(&e->call, e->conduit) : call_body(&e->call, &piece)) {
 	case RUN_WAIT:
 		return PUMP_WAIT;
 	case RUN_FAIL:
 		return fail_down(r, e);
 	case RUN_DONE:
 		break;
+	}
+	if (poured) {
+		r->carrier->send_conduit(r, e->conduit);
+		return PUMP_DONE;
 	}
 	bool last = call_answered(&e->call);
 	r->carrier->send_body(r, piece, last);
@@ -364,7 +394,7 @@ pump_down(struct request *r, struct exchange *e)
 	e->client_waited = false;
 	if (e->down == DOWN_HEAD && (pumped = pump_head(r, e)) != PUMP_DONE)
 		return pumped;
-	for (unsigned n = 0; n < PIECES_PER_TURN; n++) {
+	for (unsigned n = 0; n < (e->conduit != NULL ? POURS_PER_TURN : PIECES_PER_TURN); n++) {
 		pumped = e->down == DOWN_LAST ? PUMP_DONE : take_answer(r, e);
 		if (pumped == PUMP_REFUSED || pumped == PUMP_RETRY)
 			return pumped;

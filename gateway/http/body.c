@@ -6,6 +6,8 @@
  */
 #include "gateway/http/body.h"
 
+#include "gateway/base/must.h"
+
 #define OVERHEAD_ALLOWED	16384
 #define OVERHEAD_FACTOR		6	/* a chunk of one byte has five of framing */
 #define SIZE_DIGITS_MAX		16
@@ -154,6 +156,22 @@ body_next(struct body *b, struct span in, size_t *used, struct span *piece)
 	}
 	*used = at;
 	return b->state == BODY_ENDED ? BODY_END : BODY_BAD;
+}
+
+uint64_t
+body_ahead(const struct body *b)
+{
+	return b->framing == FRAMING_LENGTH && b->state == BODY_DATA ? b->left : 0;
+}
+
+void
+body_skip(struct body *b, uint64_t n)
+{
+	must(n <= body_ahead(b));
+	b->content += n;
+	b->left -= n;
+	if (b->left == 0)
+		b->state = BODY_ENDED;
 }
 
 bool

@@ -58,6 +58,12 @@ enum body_result {
 void body_init(struct body *b, enum framing framing, uint64_t length);
 /* Takes the next piece from `in`; *used bytes of it are done with (the piece's included). */
 enum body_result body_next(struct body *b, struct span in, size_t *used, struct span *piece);
+/*
+ * How many bytes of content come next for sure: with a length, what is left of it; else 0.
+ * body_skip() says that n of them passed by another way.
+ */
+uint64_t body_ahead(const struct body *b);
+void body_skip(struct body *b, uint64_t n);
 /* The connection has ended: true if that is a proper end of the body. */
 bool body_close(struct body *b);
 /* True once all of it has been handed out. */

@@ -8,6 +8,7 @@ out_init(struct out *o)
 {
 	o->n = o->at = 0;
 	o->left = 0;
+	o->conduit = NULL;
 	o->sent = 0;
 }
 
@@ -18,7 +19,7 @@ out_put(struct out *o, struct span s)
 		return;
 	if (o->left == 0)
 		o->n = o->at = 0;
-	must(o->n < OUT_SPANS);
+	must(o->n < OUT_SPANS && o->conduit == NULL);
 	o->iov[o->n++] = (struct iovec){ (void *)(uintptr_t)s.p, s.n };
 	o->left += s.n;
 }
@@ -37,6 +38,16 @@ out_put_chunk(struct out *o, struct span piece, bool last)
 	} else if (last) {
 		out_put(o, SPAN("0\r\n\r\n"));
 	}
+}
+
+void
+out_put_conduit(struct out *o, struct conduit *c)
+{
+	if (o->left == 0)
+		o->n = o->at = 0;
+	must(o->conduit == NULL && c->held > 0);
+	o->conduit = c;
+	o->left += c->held;
 }
 
 /* Steps over n bytes that have been sent. */
@@ -60,13 +71,21 @@ enum run
 out_flush(struct out *o, struct wire *w)
 {
 	while (o->left > 0) {
-		ssize_t put = wire_write(w, o->iov + o->at, (int)(o->n - o->at));
+		bool spans = o->at < o->n;
+		ssize_t put = spans ? wire_write(w, o->iov + o->at, (int)(o->n - o->at))
+		    : wire_drain(w, o->conduit);
 
 		if (put == WIRE_AGAIN)
 			return RUN_WAIT;
 		if (put < 0)
 			return RUN_FAIL;
-		advance(o, (size_t)put);
+		if (spans) {
+			advance(o, (size_t)put);
+		} else {
+			o->left -= (size_t)put;
+			o->sent += (size_t)put;
+		}
 	}
+	o->conduit = NULL;
 	return RUN_DONE;
 }

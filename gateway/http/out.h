@@ -18,6 +18,7 @@ struct out {
 	struct iovec	iov[OUT_SPANS];
 	unsigned	n, at;
 	size_t		left;		/* bytes not sent yet */
+	struct conduit	*conduit;	/* behind the spans; NULL: none */
 	uint64_t	sent;		/* bytes sent in all */
 	char		chunk[20];	/* size line of the chunk under way */
 };
@@ -33,6 +34,8 @@ void out_put(struct out *o, struct span s);
  * ends it).
  */
 void out_put_chunk(struct out *o, struct span piece, bool last);
+/* Queues all that a conduit holds, behind the spans; nothing can be queued behind it. */
+void out_put_conduit(struct out *o, struct conduit *c);
 /* Sends: RUN_DONE when all is gone, RUN_WAIT for the wire, RUN_FAIL when it is broken. */
 enum run out_flush(struct out *o, struct wire *w);
 

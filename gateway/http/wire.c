@@ -1,8 +1,11 @@
 #include "gateway/http/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "gateway/base/must.h"
 
 bool
 wire_open(struct wire *w, struct loop *loop, int fd, struct task *task)
@@ -82,6 +85,50 @@ wire_write(struct wire *w, const struct iovec *iov, int n)
 	if (put >= 0)
 		return put;
 	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		return WIRE_BROKEN;
+	w->watch.ready &= (uint8_t)~READY_WRITE;
+	return WIRE_AGAIN;
+}
+
+ssize_t
+wire_pour(struct wire *w, struct conduit *c, size_t n)
+{
+	ssize_t got;
+
+	must(c->held == 0);
+	if (!(w->watch.ready & READY_READ))
+		return WIRE_AGAIN;
+	do
+		got = splice(w->watch.fd, NULL, c->in, NULL, n, SPLICE_F_NONBLOCK);
+	while (got < 0 && errno == EINTR);
+	if (got > 0) {
+		/* however few came, the socket may hold more: the pipe counts pages, not bytes */
+		c->held = (size_t)got;
+		return got;
+	}
+	if (got == 0)
+		return WIRE_END;
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		return WIRE_BROKEN;
+	w->watch.ready &= (uint8_t)~READY_READ;
+	return WIRE_AGAIN;
+}
+
+ssize_t
+wire_drain(struct wire *w, struct conduit *c)
+{
+	ssize_t put;
+
+	if (!(w->watch.ready & READY_WRITE))
+		return WIRE_AGAIN;
+	do
+		put = splice(c->out, NULL, w->watch.fd, NULL, c->held, SPLICE_F_NONBLOCK);
+	while (put < 0 && errno == EINTR);
+	if (put > 0) {
+		c->held -= (size_t)put;
+		return put;
+	}
+	if (put == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
 		return WIRE_BROKEN;
 	w->watch.ready &= (uint8_t)~READY_WRITE;
 	return WIRE_AGAIN;

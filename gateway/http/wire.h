@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "gateway/http/conduit.h"
 #include "gateway/loop/loop.h"
 
 struct wire {
@@ -43,6 +44,12 @@ void wire_give(struct wire *w, struct task *task);
 ssize_t wire_read(struct wire *w, void *buf, size_t n);
 /* Writes what it can of the vector: how many bytes, WIRE_AGAIN or WIRE_BROKEN. */
 ssize_t wire_write(struct wire *w, const struct iovec *iov, int n);
+/*
+ * Moves at most n bytes from the wire into an empty conduit, or all of a conduit to the wire as far
+ * as it takes them; answer as wire_read() and wire_write() do. SIGPIPE must be ignored.
+ */
+ssize_t wire_pour(struct wire *w, struct conduit *c, size_t n);
+ssize_t wire_drain(struct wire *w, struct conduit *c);
 /* Says that we have sent our last byte. */
 void wire_shutdown(struct wire *w);
 

@@ -279,6 +279,19 @@ send_body(struct request *r, struct span piece, bool last)
 }
 
 static bool
+takes_conduit(const struct request *r)
+{
+	return client_of(r)->framing == FRAMING_LENGTH;
+}
+
+static void
+send_conduit(struct request *r, struct conduit *conduit)
+{
+	r->tally.bytes_out += conduit->held;
+	out_put_conduit(&client_of(r)->out, conduit);
+}
+
+static bool
 take_back(struct request *r)
 {
 	struct client *c = client_of(r);
@@ -347,6 +360,8 @@ const struct carrier http1_carrier = {
 	.ask_body = ask_body,
 	.send_head = send_head,
 	.send_body = send_body,
+	.takes_conduit = takes_conduit,
+	.send_conduit = send_conduit,
 	.take_back = take_back,
 	.flush = flush,
 	.body_is_late = body_is_late,

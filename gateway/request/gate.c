@@ -106,6 +106,7 @@ end_turn(struct loop *loop, void *argument)
 	g->trimmed_ms = loop_now_ms(loop);
 	pool_trim(&g->blocks);
 	pool_trim(&g->requests);
+	conduits_trim(&g->conduits);
 }
 
 struct gate *
@@ -154,6 +155,7 @@ gate_free(struct gate **gate)
 	free(g->verdict_labels);
 	pool_fini(&g->requests);
 	pool_fini(&g->blocks);
+	conduits_fini(&g->conduits);
 	free(g);
 	*gate = NULL;
 }

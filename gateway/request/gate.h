@@ -14,6 +14,7 @@
 #include "gateway/base/pool.h"
 #include "gateway/base/shared.h"
 #include "gateway/conf/config.h"
+#include "gateway/http/conduit.h"
 #include "gateway/http/head.h"
 #include "gateway/loop/loop.h"
 
@@ -56,6 +57,7 @@ struct gate {
 	struct access_log	*access_log;
 	struct head_limits	 limits;	/* of clients' heads */
 	struct pool		 blocks;	/* inboxes */
+	struct conduits		 conduits;	/* for large bodies */
 	struct pool		 requests;	/* request, fields and first memory of the arena */
 	struct client		*clients;	/* all open connections */
 	size_t			 n_clients;

@@ -64,6 +64,10 @@ struct carrier {
 	 * says DONE.
 	 */
 	void		(*send_body)(struct request *, struct span piece, bool last);
+	/* True if the answer's framing lets its body pass through a conduit. */
+	bool		(*takes_conduit)(const struct request *);
+	/* As send_body, for all that the conduit holds; never the last. */
+	void		(*send_conduit)(struct request *, struct conduit *);
 	/*
 	 * Takes back the head of an answer, and what follows it; false when some of it has been
 	 * sent.

@@ -266,7 +266,28 @@ START_TEST(framing_may_not_cost_more_than_its_worth)
 }
 END_TEST
 
+START_TEST(only_a_length_is_known_ahead)
+{
+	struct body b;
+
+	body_init(&b, FRAMING_LENGTH, 10);
+	ck_assert_uint_eq(body_ahead(&b), 10);
+	body_skip(&b, 4);
+	ck_assert_uint_eq(b.content, 4);
+	feed(&whole, &b, SPAN("abcd"));
+	ck_assert_uint_eq(body_ahead(&b), 2);
+	ck_assert(!body_ended(&b));
+	body_skip(&b, 2);
+	ck_assert(body_ended(&b));
+	ck_assert_uint_eq(body_ahead(&b), 0);
+	for (enum framing f = FRAMING_NONE; f <= FRAMING_CLOSE; f++) {
+		body_init(&b, f, 10);
+		ck_assert_uint_eq(body_ahead(&b), f == FRAMING_LENGTH ? 10 : 0);
+	}
+}
+END_TEST
+
 SUITE_RUN("http_body", reads_chunks, leaves_what_follows, reads_past_extensions_and_trailers,
     refuses_bad_sizes, refuses_bad_ends_of_chunks, refuses_bad_extensions, refuses_bad_trailers,
     a_length_is_kept_to_the_byte, a_close_is_an_end_of_one_kind_only, what_is_bad_stays_bad,
-    framing_may_not_cost_more_than_its_worth)
+    framing_may_not_cost_more_than_its_worth, only_a_length_is_known_ahead)

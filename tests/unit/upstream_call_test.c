@@ -2,7 +2,7 @@
 
 #include "tests/unit/upstream_support.h"
 
-static char content[8192];
+static char content[32768];
 static size_t n_content;
 
 /* Opens a connection to the first server, new as it is, and sends a request. */
@@ -310,7 +310,76 @@ START_TEST(can_be_ended_at_any_time)
 }
 END_TEST
 
+/* An answer of `n` bytes of content, of which all but the last come through a conduit. */
+static void
+pour_answer(int fd, size_t n, struct span surplus)
+{
+	struct conduits conduits = { .free = NULL };
+	struct conduit *conduit = conduit_lease(&conduits);
+	static char body[100000];
+	char bin[4096];
+	size_t poured = 0;
+
+	ck_assert_ptr_nonnull(conduit);
+	say(fd, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"));
+	ck_assert_int_eq(settle(call_answer(&call)), RUN_DONE);
+	say(fd, span_make(body, n));
+	if (surplus.n > 0)
+		say(fd, surplus);
+	if (n < sizeof(body))
+		shutdown(fd, SHUT_WR);
+	while (call_ahead(&call) > 0) {
+		if (settle(call_pour(&call, conduit)) == RUN_FAIL)
+			break;
+		poured += conduit->held;
+		while (conduit->held > 0) {
+			ssize_t more = read(conduit->out, bin, sizeof(bin));
+			ck_assert_int_gt(more, 0);
+			conduit->held -= (size_t)more;
+		}
+	}
+	ck_assert_uint_le(poured, n);
+	conduit_return(&conduits, &conduit);
+	conduits_fini(&conduits);
+}
+
+/* What follows the end is noticed as ever: the end itself is read. */
+START_TEST(a_large_body_can_be_poured)
+{
+	for (int surplus = 0; surplus < 2; surplus++) {
+		set_up(1);
+		int fd = open_new(METHOD_GET);
+		pour_answer(fd, 100000, surplus ? SPAN("HTTP") : SPAN(""));
+		ck_assert(!call_answered(&call));
+		ck_assert_int_eq(call.error, CALL_FINE);
+		ck_assert_int_eq(read_all(content, &n_content), RUN_DONE);
+		ck_assert_uint_gt(n_content, 0);
+		ck_assert(call_answered(&call));
+		ck_assert_uint_eq(call.body.content, 100000);
+		call_end(&call, true);
+		ck_assert_uint_eq(upstream->servers[0].n_idle, surplus ? 0 : 1);
+		hang_up(fd);
+		tear_down();
+	}
+}
+END_TEST
+
+START_TEST(a_body_cut_short_while_poured_is_no_body)
+{
+	set_up(1);
+	int fd = open_new(METHOD_GET);
+	pour_answer(fd, 50000, SPAN(""));
+	ck_assert_int_eq(call.error, CALL_CUT);
+	ck_assert(!call_answered(&call));
+	call_end(&call, true);
+	ck_assert_uint_eq(upstream->servers[0].n_idle, 0);
+	hang_up(fd);
+	tear_down();
+}
+END_TEST
+
 SUITE_RUN("upstream_call", an_exchange_and_another_on_the_same_connection, reads_every_framing,
     interim_answers_come_one_by_one, malformed_answers, a_flood_of_interim_answers_is_refused,
     heads_have_limits, a_body_cut_short_is_no_body, a_connection_with_surplus_is_closed,
-    a_connection_is_kept_only_in_good_order, silence_has_an_end, can_be_ended_at_any_time)
+    a_connection_is_kept_only_in_good_order, silence_has_an_end, can_be_ended_at_any_time,
+    a_large_body_can_be_poured, a_body_cut_short_while_poured_is_no_body)
