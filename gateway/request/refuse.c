@@ -29,12 +29,20 @@ put_challenge(struct text *t, const struct request *r, const struct row *row, co
 
 	if (row->challenge == NONE)
 		return;
-	text_fmt(t, "WWW-Authenticate: Bearer realm=\"%s\"", realm);
-	if (row->challenge == ERROR)
-		text_fmt(t, ", error=\"%s\", error_description=\"%s\"", row->error, sentence);
-	if (scope.n > 0)
-		text_fmt(t, ", scope=\"%.*s\"", SPAN_ARG(scope));
-	text_put(t, SPAN("\r\n"));
+	/* piece by piece: printf takes ten times as long */
+	text_put(t, SPAN("WWW-Authenticate: Bearer realm=\""));
+	text_put(t, span_of(realm));
+	if (row->challenge == ERROR) {
+		text_put(t, SPAN("\", error=\""));
+		text_put(t, span_of(row->error));
+		text_put(t, SPAN("\", error_description=\""));
+		text_put(t, span_of(sentence));
+	}
+	if (scope.n > 0) {
+		text_put(t, SPAN("\", scope=\""));
+		text_put(t, scope);
+	}
+	text_put(t, SPAN("\"\r\n"));
 }
 
 enum step_result

@@ -126,10 +126,28 @@ read_escape(struct reader *r, char **out)
 	return true;
 }
 
+/* Passes over plain ASCII eight bytes at a time; what else there is stands in the next eight. */
+static void
+pass_ascii(struct reader *r)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+	uint64_t word;
+
+	for (; r->end - r->at >= 8; r->at += 8) {
+		memcpy(&word, r->at, sizeof(word));
+		uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+		/* of ASCII, a top bit is set where a byte is a control, a quote or a backslash */
+		uint64_t hits = (word - ones * 0x20) | (quote - ones) | (backslash - ones) | word;
+		if ((hits & tops) != 0)
+			return;
+	}
+}
+
 /* Passes over characters that stand for themselves; false at one that may not be in a string. */
 static bool
 pass_plain(struct reader *r)
 {
+	pass_ascii(r);
 	while (r->at < r->end && *r->at != '"' && *r->at != '\\') {
 		unsigned char c = (unsigned char)*r->at;
 		size_t n = 1;

@@ -36,6 +36,27 @@ START_TEST(good_texts_are_read)
 }
 END_TEST
 
+/* Every byte at every place of a string that is long enough to be passed over in strides. */
+START_TEST(strings_are_read_byte_by_byte)
+{
+	char text[] = "{\"a\":\"01234567890123456789012345\"}";
+	struct span string = { text + 6, 26 };
+
+	for (size_t at = 0; at < string.n; at++)
+		for (unsigned c = 0; c < 256; c++) {
+			char was = text[6 + at];
+			bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+
+			text[6 + at] = (char)c;
+			const struct doc_value *doc = parse(text, sizeof(text) - 1);
+			ck_assert_msg((doc != NULL) == plain, "byte %u at %zu", c, at);
+			if (plain)
+				ck_assert(span_eq(doc_string(doc_get(doc, SPAN("a"))), string));
+			text[6 + at] = was;
+		}
+}
+END_TEST
+
 START_TEST(bad_texts_are_refused)
 {
 	const char *const bad[] = { "", " ", "[]", "1", "\"x\"", "null", "{", "}", "{}{}", "{} x",
@@ -204,6 +225,7 @@ main(void)
 
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, good_texts_are_read);
+	tcase_add_test(tc, strings_are_read_byte_by_byte);
 	tcase_add_test(tc, bad_texts_are_refused);
 	tcase_add_test(tc, values_are_found_by_name);
 	tcase_add_test(tc, bounds_are_kept);
