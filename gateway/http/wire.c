@@ -10,6 +10,7 @@
 bool
 wire_open(struct wire *w, struct loop *loop, int fd, struct task *task)
 {
+	w->loop = loop;
 	if (loop_watch(loop, &w->watch, fd, task))
 		return true;
 	close(fd);
@@ -77,7 +78,7 @@ wire_write(struct wire *w, const struct iovec *iov, int n)
 		.msg_iovlen = (size_t)n };
 	ssize_t put;
 
-	if (!(w->watch.ready & READY_WRITE))
+	if (!(w->watch.ready & READY_WRITE) || task_gather(w->loop, w->watch.task))
 		return WIRE_AGAIN;
 	do
 		put = sendmsg(w->watch.fd, &message, MSG_NOSIGNAL);

@@ -2,8 +2,9 @@
  * A wire carries the bytes of one connection, and knows whether to try.
  *
  * It pairs a descriptor with its readiness (edge-triggered): a read or write that can't succeed
- * makes no system call. Encrypted connections get a second kind of wire behind the same four
- * functions.
+ * makes no system call. Writes of one turn of the loop are gathered (task_gather): the first try
+ * of a task is put off, and looks like one on a full socket. Encrypted connections get a second
+ * kind of wire behind the same four functions.
  */
 #ifndef GATEWAY_HTTP_WIRE_H
 #define GATEWAY_HTTP_WIRE_H
@@ -17,7 +18,8 @@
 #include "gateway/loop/loop.h"
 
 struct wire {
-	struct watch	watch;
+	struct watch	 watch;
+	struct loop	*loop;
 };
 
 /* Instead of a length. */

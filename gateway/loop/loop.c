@@ -16,16 +16,25 @@
 #include "gateway/base/must.h"
 
 #define EVENTS_PER_TURN	128
+#define GATHER_MAX	32	/* tasks that wait to send; then they do */
 #define WHEEL_SLOTS	1024
 #define WHEEL_SLOT_MS	16
+
+/* Tasks in the order in which they came. */
+struct queue {
+	struct task	 *head;
+	struct task	**tail;
+};
 
 struct loop {
 	int		 epoll;
 	bool		 stopping;
+	bool		 gathering;		/* what is to be sent may wait */
 	uint64_t	 now_ms;
 	int64_t		 wall_s;
-	struct task	*queue_head;
-	struct task    **queue_tail;
+	struct queue	 queue;
+	struct queue	 gathered;		/* tasks that have something to send */
+	unsigned	 n_gathered;		/* at least as many as are there */
 	struct task	 turn_end;		/* on the queue behind the last task of a turn */
 	struct grave	*graves;
 	struct turn_end	*turn_ends;
@@ -33,6 +42,41 @@ struct loop {
 	unsigned	 timers;		/* tasks in the wheel */
 	struct task	*wheel[WHEEL_SLOTS];
 };
+
+static void
+push(struct queue *q, struct task *t, enum task_state state)
+{
+	t->state = state;
+	t->next = NULL;
+	*q->tail = t;
+	q->tail = &t->next;
+}
+
+static struct task *
+pop(struct queue *q)
+{
+	struct task *t = q->head;
+
+	q->head = t->next;
+	if (q->head == NULL)
+		q->tail = &q->head;
+	t->state = TASK_IDLE;
+	return t;
+}
+
+static void
+take_out(struct queue *q, struct task *t)
+{
+	struct task **link = &q->head;
+
+	while (*link != NULL && *link != t)
+		link = &(*link)->next;
+	if (*link == NULL)
+		return;
+	*link = t->next;
+	if (q->tail == &t->next)
+		q->tail = link;
+}
 
 static void
 read_clocks(struct loop *loop)
@@ -53,7 +97,8 @@ loop_new(void)
 		free(loop);
 		return NULL;
 	}
-	loop->queue_tail = &loop->queue_head;
+	loop->queue.tail = &loop->queue.head;
+	loop->gathered.tail = &loop->gathered.head;
 	read_clocks(loop);
 	loop->wheel_ms = loop->now_ms / WHEEL_SLOT_MS * WHEEL_SLOT_MS;
 	return loop;
@@ -96,7 +141,7 @@ loop_wall_s(const struct loop *loop)
 bool
 loop_has_more(const struct loop *loop)
 {
-	return loop->queue_head != &loop->turn_end;
+	return loop->turn_end.state == TASK_QUEUED && loop->queue.head != &loop->turn_end;
 }
 
 static bool
@@ -170,12 +215,20 @@ task_init(struct task *t, void (*run)(struct loop *, struct task *))
 void
 task_wake(struct loop *loop, struct task *t)
 {
-	if (t->state != TASK_IDLE)
-		return;
-	t->state = TASK_QUEUED;
-	t->next = NULL;
-	*loop->queue_tail = t;
-	loop->queue_tail = &t->next;
+	if (t->state == TASK_IDLE)
+		push(&loop->queue, t, TASK_QUEUED);
+}
+
+bool
+task_gather(struct loop *loop, struct task *t)
+{
+	if (!loop->gathering || t->state == TASK_QUEUED || t->state == TASK_BURIED)
+		return false;
+	if (t->state == TASK_IDLE) {
+		push(&loop->gathered, t, TASK_GATHERED);
+		loop->n_gathered++;
+	}
+	return true;
 }
 
 static void
@@ -221,17 +274,10 @@ task_end(struct loop *loop, struct task *t)
 {
 	wheel_take(loop, t);
 	t->deadline_ms = 0;
-	if (t->state == TASK_QUEUED) {
-		struct task **link = &loop->queue_head;
-
-		while (*link != NULL && *link != t)
-			link = &(*link)->next;
-		if (*link == t) {
-			*link = t->next;
-			if (loop->queue_tail == &t->next)
-				loop->queue_tail = link;
-		}
-	}
+	if (t->state == TASK_QUEUED)
+		take_out(&loop->queue, t);
+	else if (t->state == TASK_GATHERED)
+		take_out(&loop->gathered, t);
 	t->state = TASK_BURIED;
 }
 
@@ -274,7 +320,7 @@ turn_wheel(struct loop *loop)
 static int
 sleep_ms(const struct loop *loop)
 {
-	if (loop->queue_head != NULL)
+	if (loop->queue.head != NULL)
 		return 0;
 	if (loop->timers == 0)
 		return -1;
@@ -315,6 +361,19 @@ take_events(struct loop *loop)
 	}
 }
 
+/* Runs again what has something to send; meanwhile nothing more is put off. */
+static void
+send_gathered(struct loop *loop)
+{
+	loop->gathering = false;
+	while (loop->gathered.head != NULL) {
+		struct task *t = pop(&loop->gathered);
+
+		t->run(loop, t);
+	}
+	loop->n_gathered = 0;
+}
+
 /*
  * Runs what is on the queue now; what these tasks wake runs in the next turn, after new events. The
  * end of the turn is a task of its own on the queue, because any other may be ended meanwhile.
@@ -322,20 +381,20 @@ take_events(struct loop *loop)
 static void
 run_queue(struct loop *loop)
 {
-	if (loop->queue_head == NULL)
+	if (loop->queue.head == NULL)
 		return;
 	task_wake(loop, &loop->turn_end);
 	for (;;) {
-		struct task *t = loop->queue_head;
+		struct task *t = pop(&loop->queue);
 
-		loop->queue_head = t->next;
-		if (loop->queue_head == NULL)
-			loop->queue_tail = &loop->queue_head;
-		t->state = TASK_IDLE;
 		if (t == &loop->turn_end)
-			return;
+			break;
+		loop->gathering = true;
 		t->run(loop, t);
+		if (loop->n_gathered >= GATHER_MAX)
+			send_gathered(loop);
 	}
+	send_gathered(loop);
 }
 
 void

@@ -6,6 +6,9 @@
  * task_wake(). A task runs at most once per turn however many events it has, and looks for itself
  * what has changed.
  *
+ * A turn has two parts: first tasks read and work, then those that have something to send
+ * run a second time and send it (task_gather).
+ *
  * A watch is a descriptor in the loop. Edge-triggered watches are registered once, for both
  * directions, and remember readiness in `ready` until an operation meets EAGAIN and clears it; so
  * a kept connection costs no epoll_ctl per request. Level-triggered ones follow a struct want.
@@ -42,6 +45,7 @@ struct watch {
 enum task_state {
 	TASK_IDLE,
 	TASK_QUEUED,
+	TASK_GATHERED,
 	TASK_BURIED,
 };
 
@@ -106,6 +110,12 @@ void loop_close(struct watch *w);
 void task_init(struct task *t, void (*run)(struct loop *, struct task *));
 /* Puts the task on the run queue. */
 void task_wake(struct loop *loop, struct task *t);
+/*
+ * Asked by a running task that could send something: true if it had better wait for others of this
+ * turn, so that many are sent in a row and the peers are woken once. The task then runs again
+ * before the turn ends, and is told false, as is whoever asks outside of a turn.
+ */
+bool task_gather(struct loop *loop, struct task *t);
 /* The task also runs at this time; 0: never. Cheap: most changes are a plain store. */
 void task_deadline(struct loop *loop, struct task *t, uint64_t deadline_ms);
 /* Ends the task: it never runs again. */

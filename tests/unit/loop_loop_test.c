@@ -166,6 +166,131 @@ START_TEST(an_ended_task_never_runs)
 }
 END_TEST
 
+/* Works in its first run and sends in its second, if it is told to gather. */
+struct sender {
+	struct task	 task;
+	char		 works;
+	char		 sends;
+	struct task	*ends;
+};
+
+static void
+note(char c)
+{
+	if (n_order < sizeof(order))
+		order[n_order++] = c;
+}
+
+static void
+run_sender(struct loop *l, struct task *task)
+{
+	struct sender *s = (struct sender *)task;
+
+	if (task_gather(l, task)) {
+		ck_assert(task_gather(l, task));	/* asked twice, run once more */
+		task_wake(l, task);
+		note(s->works);
+	} else {
+		note(s->sends);
+		if (s->ends != NULL)
+			task_end(l, s->ends);
+	}
+}
+
+static struct sender
+sender(char works, char sends)
+{
+	struct sender s = { .works = works, .sends = sends };
+
+	task_init(&s.task, run_sender);
+	return s;
+}
+
+START_TEST(what_is_to_be_sent_waits_for_the_others)
+{
+	struct sender a = sender('a', 'A'), b = sender('b', 'B');
+	struct noter n = noter('n');
+
+	loop_set_up();
+	ck_assert(!task_gather(loop, &a.task));		/* outside of a turn */
+	task_wake(loop, &a.task);
+	task_wake(loop, &b.task);
+	task_wake(loop, &n.task);
+	turn_once();
+	ck_assert_span(span_make(order, n_order), SPAN("abnAB"));
+	ck_assert(!task_gather(loop, &a.task));
+	turn_once();
+	ck_assert_uint_eq(n_order, 5);
+	loop_tear_down();
+}
+END_TEST
+
+START_TEST(an_ended_task_sends_nothing)
+{
+	struct sender a = sender('a', 'A'), b = sender('b', 'B'), c = sender('c', 'C'),
+	    d = sender('d', 'D');
+	struct noter n = noter('n');
+
+	loop_set_up();
+	b.ends = &c.task;	/* while sending */
+	n.ends = &a.task;	/* while working */
+	task_wake(loop, &a.task);
+	task_wake(loop, &b.task);
+	task_wake(loop, &c.task);
+	task_wake(loop, &d.task);
+	task_wake(loop, &n.task);
+	turn_once();
+	ck_assert_span(span_make(order, n_order), SPAN("abcdnBD"));
+	loop_tear_down();
+}
+END_TEST
+
+/* One who is to run in the next turn anyway sends at once. */
+static void
+run_goer(struct loop *l, struct task *task)
+{
+	task_wake(l, task);
+	ck_assert(!task_gather(l, task));
+	note('g');
+	task_end(l, task);
+}
+
+START_TEST(who_is_on_the_queue_does_not_wait)
+{
+	struct task goer;
+
+	loop_set_up();
+	task_init(&goer, run_goer);
+	task_wake(loop, &goer);
+	turn_once();
+	turn_once();
+	ck_assert_span(span_make(order, n_order), SPAN("g"));
+	loop_tear_down();
+}
+END_TEST
+
+START_TEST(a_long_turn_sends_now_and_then)
+{
+	enum { N = 40, SENT_AFTER = 32 };
+	static struct sender senders[N];
+	struct noter last = noter('n');
+
+	loop_set_up();
+	for (size_t i = 0; i < N; i++) {
+		senders[i] = sender('w', 's');
+		task_wake(loop, &senders[i].task);
+	}
+	task_wake(loop, &last.task);
+	turn_once();
+	ck_assert_uint_eq(n_order, sizeof(order));
+	for (size_t i = 0; i < n_order; i++)
+		ck_assert_int_eq(order[i], i < SENT_AFTER ? 'w' : 's');
+	for (size_t i = 0; i < N; i++)
+		ck_assert_int_eq(senders[i].task.state, TASK_IDLE);
+	loop_tear_down();
+}
+END_TEST
+
 START_TEST(a_stop_before_the_run_counts)
 {
 	struct noter a = noter('a');
@@ -461,6 +586,8 @@ END_TEST
 SUITE_RUN("loop_loop", runs_in_order_and_once_a_turn, what_a_task_wakes_runs_in_the_next_turn,
     a_task_knows_whether_others_run_in_its_turn, a_turn_ends_whoever_is_ended_in_it,
     an_ended_task_never_runs, a_stop_before_the_run_counts,
+    what_is_to_be_sent_waits_for_the_others, an_ended_task_sends_nothing,
+    who_is_on_the_queue_does_not_wait, a_long_turn_sends_now_and_then,
     deadlines_are_met_and_not_before, a_deadline_moves_both_ways, a_far_deadline_is_no_near_one,
     an_edge_is_remembered, a_watch_without_a_task_only_remembers, refuses_what_the_kernel_refuses,
     a_level_tells_until_it_is_gone, follows_what_is_wanted,
