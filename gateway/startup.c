@@ -123,6 +123,8 @@ make_shared(struct startup *s, const struct config *conf)
 		.negative_cache = conf->shared_memory.negative_cache,
 		.rate_limits = conf->shared_memory.rate_limits,
 		.revocations = conf->shared_memory.revocations,
+		.reuse = conf->shared_memory.reuse,
+		.replay = conf->shared_memory.replay,
 	};
 	uint8_t key[SHARED_BOOT_KEY_SIZE];
 	const char *error;

@@ -115,3 +115,28 @@ CREATE TRIGGER revocations_notify AFTER INSERT ON revocations
 	FOR EACH STATEMENT EXECUTE FUNCTION gatehouse_feed_notify();
 CREATE TRIGGER signing_keys_notify AFTER INSERT OR UPDATE OR DELETE ON signing_keys
 	FOR EACH STATEMENT EXECUTE FUNCTION gatehouse_feed_notify();
+
+-- Revokes all that came and will come of one refresh token: its family, and the family's access
+-- tokens, whose identities (gateway/token/identity.h) it returns. Each of its statements sees what
+-- others have committed until then, and a rotation holds the family's row while it adds to it, so
+-- that no token slips through.
+CREATE FUNCTION gatehouse_revoke_family(which uuid, iss text)
+	RETURNS TABLE (token_identity bytea, token_expires timestamptz) LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE refresh_families SET revoked_at = now() WHERE id = which AND revoked_at IS NULL;
+	IF FOUND THEN
+		PERFORM gatehouse_feed_lock();
+		INSERT INTO revocations (kind, identity, expires_at, issuer, value)
+			SELECT 'jti', gatehouse_identity('jti', iss, t.id::text), t.expires_at, iss,
+				t.id::text
+			FROM tokens t WHERE t.family = which AND t.expires_at > now();
+	END IF;
+	RETURN QUERY SELECT gatehouse_identity('jti', iss, t.id::text), t.expires_at
+		FROM tokens t WHERE t.family = which AND t.expires_at > now();
+END $$;
+
+CREATE FUNCTION gatehouse_identity(kind text, iss text, value text) RETURNS bytea
+	LANGUAGE sql IMMUTABLE AS $$
+	SELECT sha256(convert_to(kind, 'UTF8') || '\x00'::bytea || convert_to(iss, 'UTF8') ||
+		'\x00'::bytea || convert_to(value, 'UTF8'))
+$$;

@@ -264,6 +264,36 @@ set_put(struct set *set, const uint8_t digest[32], uint64_t before_s, uint64_t e
 	return kept ? SET_OK : SET_FULL;
 }
 
+/* Expired ones are there no more, though nobody may have swept them yet. */
+static bool
+is_there(struct set *set, struct home home, const uint8_t digest[32], uint64_t now_s)
+{
+	struct found found;
+
+	if (!find(set, home, digest, &found))
+		return false;
+	if (atomic_load(&found.bucket->slots[found.at].expires_s) > now_s)
+		return true;
+	free_slot(set, found.bucket, found.at);
+	return false;
+}
+
+enum set_add_result
+set_add(struct set *set, const uint8_t digest[32], uint64_t expires_s, uint64_t now_s)
+{
+	struct entry entry = { .digest = digest, .before_s = UINT64_MAX, .expires_s = expires_s };
+	struct home home = home_of(set, digest);
+	enum set_add_result result = SET_THERE;
+
+	take_lock(set);
+	if (!is_there(set, home, digest, now_s)) {
+		lock_point("set:add");
+		result = insert(set, home, &entry, now_s) ? SET_ADDED : SET_NO_ROOM;
+	}
+	lock_drop(&set->lock);
+	return result;
+}
+
 enum reading { READ_NOTHING, READ_ENTRY, READ_AGAIN };
 
 static enum reading

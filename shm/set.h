@@ -59,6 +59,20 @@ struct set *set_attach(void *memory, size_t size);
 enum set_put_result set_put(struct set *set, const uint8_t digest[32], uint64_t before_s,
     uint64_t expires_s, uint64_t now_s);
 
+enum set_add_result {
+	SET_ADDED,
+	SET_THERE,   /* it was there already, and has not expired */
+	SET_NO_ROOM, /* not kept; the set is as sure as before */
+};
+
+/*
+ * Puts an identity if it is not there, in one step: of all who add the same one, over all
+ * processes, one is told SET_ADDED. For sets of what may happen once (replayed assertions), which
+ * have no use for times and doubts.
+ */
+enum set_add_result set_add(struct set *set, const uint8_t digest[32], uint64_t expires_s,
+    uint64_t now_s);
+
 /*
  * Whether an identity is revoked at now_s; with SET_YES, *before_s says for what (0:
  * SET_ANY_TIME).

@@ -55,6 +55,35 @@ base64url_decode(struct span in, uint8_t *out, size_t *n)
 	return true;
 }
 
+bool
+base64_decode(struct span in, uint8_t *out, size_t *n)
+{
+	size_t padding = 0, at = 0, got;
+	char quad[4];
+
+	if (in.n % 4 != 0)
+		return false;
+	while (padding < 2 && padding < in.n && in.p[in.n - 1 - padding] == '=')
+		padding++;
+	in.n -= padding;
+	for (*n = 0; at < in.n; at += 4) {
+		size_t length = in.n - at < 4 ? in.n - at : 4;
+
+		for (size_t i = 0; i < length; i++) {
+			char c = in.p[at + i];
+
+			/* its last two characters are all that differs from base64url */
+			quad[i] = c == '+' ? '-' : c == '/' ? '_' : c;
+			if (c == '-' || c == '_')
+				return false;
+		}
+		if (!base64url_decode(span_make(quad, length), out + *n, &got))
+			return false;
+		*n += got;
+	}
+	return true;
+}
+
 size_t
 base64url_encode(const uint8_t *in, size_t n, char *out)
 {

@@ -25,6 +25,10 @@
 bool base64url_decode(struct span in, uint8_t *out, size_t *n);
 /* Writes BASE64URL_ENCODED(n) characters; returns how many. */
 size_t base64url_encode(const uint8_t *in, size_t n, char *out);
+/*
+ * The same for base64 with padding (RFC 4648 section 4), as strictly.
+ */
+bool base64_decode(struct span in, uint8_t *out, size_t *n);
 /* Writes 2 * n lower-case hexadecimal characters. */
 void hex_encode(const uint8_t *in, size_t n, char *out);
 

@@ -29,6 +29,8 @@ enum part {
 	PART_KEYS,
 	PART_RATES,
 	PART_REVOCATIONS,
+	PART_REUSE,
+	PART_REPLAYS,
 	PART_BOARD,
 	PART_COUNTERS,
 	PART_NAMES,
@@ -46,6 +48,8 @@ static const struct {
 	[PART_KEYS] = { "keys", KEYS_VERSION },
 	[PART_RATES] = { "rate_limits", RATE_VERSION },
 	[PART_REVOCATIONS] = { "revocations", SET_VERSION },
+	[PART_REUSE] = { "reuse", CACHE_VERSION },
+	[PART_REPLAYS] = { "replays", SET_VERSION },
 	[PART_BOARD] = { "board", BOARD_VERSION },
 	[PART_COUNTERS] = { "counters", COUNTER_VERSION },
 	[PART_NAMES] = { "names", NAMES_VERSION },
@@ -70,7 +74,8 @@ is_complete(const struct shared *s)
 {
 	return s->control != NULL && s->token_cache != NULL && s->negative_cache != NULL &&
 	    s->leases != NULL && s->keys != NULL && s->rates != NULL && s->revocations != NULL &&
-	    s->board != NULL && s->counters != NULL && s->names != NULL;
+	    s->reuse != NULL && s->replays != NULL && s->board != NULL &&
+	    s->counters != NULL && s->names != NULL;
 }
 
 static void
@@ -83,6 +88,8 @@ format(struct shared *s, const struct place p[PART_END], const uint8_t *key)
 	s->keys = keys_init(p[PART_KEYS].at, p[PART_KEYS].size);
 	s->rates = rate_init(p[PART_RATES].at, p[PART_RATES].size);
 	s->revocations = set_init(p[PART_REVOCATIONS].at, p[PART_REVOCATIONS].size, key);
+	s->reuse = cache_init(p[PART_REUSE].at, p[PART_REUSE].size, key);
+	s->replays = set_init(p[PART_REPLAYS].at, p[PART_REPLAYS].size, key);
 	s->board = board_init(p[PART_BOARD].at, p[PART_BOARD].size);
 	s->counters = counter_init(p[PART_COUNTERS].at, p[PART_COUNTERS].size);
 	s->names = names_init(p[PART_NAMES].at, p[PART_NAMES].size, key);
@@ -100,6 +107,8 @@ shared_create(struct shared *s, const struct shared_sizes *sizes,
 		[PART_KEYS] = keys_size(),
 		[PART_RATES] = sizes->rate_limits,
 		[PART_REVOCATIONS] = sizes->revocations,
+		[PART_REUSE] = sizes->reuse,
+		[PART_REPLAYS] = sizes->replay,
 		[PART_BOARD] = board_size(),
 		[PART_COUNTERS] = counter_size(),
 		[PART_NAMES] = names_size(),
@@ -157,6 +166,8 @@ shared_attach(struct shared *s, int fd)
 	s->keys = keys_attach(p[PART_KEYS].at, p[PART_KEYS].size);
 	s->rates = rate_attach(p[PART_RATES].at, p[PART_RATES].size);
 	s->revocations = set_attach(p[PART_REVOCATIONS].at, p[PART_REVOCATIONS].size);
+	s->reuse = cache_attach(p[PART_REUSE].at, p[PART_REUSE].size);
+	s->replays = set_attach(p[PART_REPLAYS].at, p[PART_REPLAYS].size);
 	s->board = board_attach(p[PART_BOARD].at, p[PART_BOARD].size);
 	s->counters = counter_attach(p[PART_COUNTERS].at, p[PART_COUNTERS].size);
 	s->names = names_attach(p[PART_NAMES].at, p[PART_NAMES].size);

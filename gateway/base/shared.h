@@ -84,6 +84,8 @@ struct shared {
 	struct keys		*keys;
 	struct rate		*rates;
 	struct set		*revocations;
+	struct cache		*reuse;		/* tokens to be handed out again */
+	struct set		*replays;	/* client assertions that were used */
 	struct board		*board;
 	struct counter		*counters;
 	struct names		*names;
@@ -95,6 +97,8 @@ struct shared_sizes {
 	size_t	negative_cache;
 	size_t	rate_limits;
 	size_t	revocations;
+	size_t	reuse;
+	size_t	replay;
 };
 
 /*

@@ -80,12 +80,25 @@ fault_because(struct request *r, enum fault fault, struct fault_more more)
 	return STEP_END;
 }
 
+static struct span
+success_fields(struct request *r)
+{
+	size_t room = sizeof(PLAIN_FIELDS) + r->limit_fields.n;
+	struct text t = { NULL, 0, room, false };
+
+	if (r->limit_fields.n == 0 || (t.p = arena_alloc(&r->arena, room)) == NULL)
+		return SPAN(PLAIN_FIELDS);
+	text_put(&t, SPAN(PLAIN_FIELDS));
+	text_put(&t, r->limit_fields);
+	return text_span(&t);
+}
+
 enum step_result
 answer_json(struct request *r, enum outcome outcome, struct span json)
 {
 	static uint16_t labels[OUTCOME_COUNT];
 
 	note(r, outcomes[outcome], &labels[outcome]);
-	request_answer(r, 200, SPAN(PLAIN_FIELDS), json);
+	request_answer(r, 200, success_fields(r), json);
 	return STEP_END;
 }

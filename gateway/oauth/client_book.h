@@ -85,7 +85,7 @@ void client_book_free(struct client_book **book);
 enum book_answer book_find(struct client_book *book, struct book_search *search);
 /* Ends it in any state; the client is held no more. */
 void book_search_end(struct book_search *search);
-/* True if the book has a fresh page of this id that says there is such a client. */
+/* True if the book has said lately that there is such a client, whatever has changed since. */
 bool book_knows(const struct client_book *book, struct span id);
 
 #endif

@@ -11,10 +11,13 @@
 #include "gateway/oauth/form.h"
 #include "gateway/request/step.h"
 
+struct assertion;
 struct grant;
 struct issue;
 struct reuse;
-struct refresh;
+struct rotation;
+struct revoking;
+struct refresh_search;
 
 /* How a client proves who it is (RFC 6749 section 2.3, RFC 7523). */
 enum client_method {
@@ -30,16 +33,22 @@ struct oauth {
 	struct text		 body;		/* of the form, as it comes */
 	enum client_method	 method;
 	struct span		 client_id;	/* claimed */
-	struct span		 secret;	/* or the assertion */
+	struct span		 secret;
+	struct assertion	*assertion;
 	struct book_search	 search;
 	struct arena_cleanup	 cleanup;
 	struct oauth_client	*client;	/* authenticated; held until the request ends */
 	const struct grant	*grant;
 	struct span		 scope;		/* of the token: sorted words, one space between */
-	struct span		 audience;	/* of the token: a JSON array of strings */
+	struct span		*audiences;	/* of the token; at least one */
+	size_t			 n_audiences;
+	struct span		 audience;	/* the same as a JSON array */
 	struct reuse		*reuse;
 	struct issue		*issue;
-	struct refresh		*refresh;
+	struct rotation		*rotation;
+	struct refresh_search	*refresh;	/* what a refresh token stands for */
+	bool			 looked_again;	/* after another was quicker to use it */
+	struct revoking		*revoking;
 };
 
 /* Reads the form in the body; refuses all that could be read in two ways. */
@@ -52,13 +61,17 @@ step_function choose_grant;
 step_function settle_scope;
 /* Settles the audience: what is asked for and the client may reach, else as configured. */
 step_function settle_target;
+/* The same for a token that comes of a refresh token: within what that one was given. */
+step_function settle_again;
 /* Answers with a token that was issued before and lives long enough, or waits for one. */
 step_function reuse_token;
 /* Holds the consumer to its rate of new tokens. */
 step_function limit_tokens;
 /* Makes a token, has it committed, and answers with it. */
 step_function issue_token;
-/* Exchanges a refresh token for the next one and an access token. */
+/* Finds what a refresh token stands for, and whether it may be used. */
+step_function find_refresh_token;
+/* Exchanges the refresh token for the next one and an access token. */
 step_function rotate_token;
 /* Takes the token that introspection and revocation are about from the form. */
 step_function take_token;

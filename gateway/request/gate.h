@@ -37,6 +37,7 @@ struct flow;
 struct recall;
 struct signer;
 struct router;
+struct service;
 struct upstream;
 
 struct gate {
@@ -52,6 +53,7 @@ struct gate {
 	struct recall		*recall;
 	struct db		*db;		/* NULL: no database is configured */
 	struct signer		*signer;	/* NULL: no token service is configured */
+	struct service		*service;	/* of gateway/oauth; NULL: the same */
 	struct errand		*errands;	/* that wait for another's work; see errand.h */
 	size_t			 n_errands;
 	struct access_log	*access_log;

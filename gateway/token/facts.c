@@ -39,9 +39,8 @@ facts_has_scope(const struct facts *f, struct span scope)
 	return false;
 }
 
-/* Takes the next item of a list inside the facts; false at its end. */
-static bool
-next_item(struct span *rest, struct span *item)
+bool
+facts_next(struct span *rest, struct span *item)
 {
 	uint16_t n;
 
@@ -61,7 +60,7 @@ facts_has_audience(const struct facts *f, struct span audience)
 {
 	struct span rest = facts_get(f, FACTS_AUDIENCE), item;
 
-	while (next_item(&rest, &item))
+	while (facts_next(&rest, &item))
 		if (span_eq(item, audience))
 			return true;
 	return false;
@@ -72,7 +71,7 @@ facts_claim(const struct facts *f, struct span claim, struct span *value)
 {
 	struct span rest = facts_get(f, FACTS_CLAIMS), name;
 
-	while (next_item(&rest, &name) && next_item(&rest, value))
+	while (facts_next(&rest, &name) && facts_next(&rest, value))
 		if (span_eq(name, claim))
 			return value->n > 0;
 	return false;

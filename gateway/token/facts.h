@@ -90,6 +90,8 @@ facts_get(const struct facts *f, enum facts_name name)
 
 /* True if the scope holds this word, whole (RFC 6749 section 3.3). */
 bool facts_has_scope(const struct facts *f, struct span scope);
+/* Takes the next member off a part that is a list; false at its end. */
+bool facts_next(struct span *rest, struct span *member);
 /* True if one member of aud equals this one, byte for byte. */
 bool facts_has_audience(const struct facts *f, struct span audience);
 /*

@@ -249,6 +249,12 @@ signer_choose(struct signer *s, int64_t now_wall_s, struct span *header)
 	return true;
 }
 
+struct span
+signer_kid(const struct signer *s)
+{
+	return s->chosen == NULL ? SPAN("") : span_make(s->chosen->kid, s->chosen->kid_n);
+}
+
 size_t
 signer_sign(struct signer *s, struct span input, uint8_t out[SIGN_MAX])
 {

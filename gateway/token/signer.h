@@ -52,6 +52,8 @@ void signer_close(struct signer **signer);
  * and stays until the next call. False: there is no key, and no token can be signed.
  */
 bool signer_choose(struct signer *signer, int64_t now_wall_s, struct span *header);
+/* The kid of the key that was chosen last; it stays until the next choice. */
+struct span signer_kid(const struct signer *signer);
 /* Signs with the key chosen; writes the signature, and returns its length; 0 if OpenSSL can't. */
 size_t signer_sign(struct signer *signer, struct span input, uint8_t out[SIGN_MAX]);
 

@@ -77,6 +77,7 @@ static const struct {
 static const struct torture_subject *const subjects[TORTURE_SUBJECTS] = {
 	&torture_cache,
 	&torture_set,
+	&torture_once,
 	&torture_rate,
 	&torture_keys,
 	&torture_counter,

@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #define TORTURE_WORKERS 4
-#define TORTURE_SUBJECTS 6
+#define TORTURE_SUBJECTS 7
 
 /* One process at work. Its random numbers are its own. */
 struct torture_worker {
@@ -37,6 +37,7 @@ struct torture_subject {
 
 extern const struct torture_subject torture_cache;
 extern const struct torture_subject torture_set;
+extern const struct torture_subject torture_once;
 extern const struct torture_subject torture_rate;
 extern const struct torture_subject torture_keys;
 extern const struct torture_subject torture_counter;

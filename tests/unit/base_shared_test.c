@@ -20,6 +20,8 @@ static const struct shared_sizes sizes = {
 	.negative_cache = 1 << 18,
 	.rate_limits = 1 << 16,
 	.revocations = 1 << 18,
+	.reuse = 1 << 18,
+	.replay = 1 << 18,
 };
 static struct shared shared;
 

@@ -152,6 +152,32 @@ START_TEST(a_death_while_putting_leaves_a_doubt)
 }
 END_TEST
 
+START_TEST(of_all_who_add_one_is_the_first)
+{
+	struct set *set = set_new(100);
+	uint8_t once[32] = { 1 };
+
+	ck_assert_int_eq(set_add(set, once, 20, 10), SET_ADDED);
+	ck_assert_int_eq(set_add(set, once, 30, 10), SET_THERE);
+	ck_assert_int_eq(set_add(set, once, 30, 19), SET_THERE);
+	ck_assert_int_eq(set_add(set, once, 30, 20), SET_ADDED);
+	ck_assert_int_eq(set_add(set, once, 30, 29), SET_THERE);
+	/* full: nothing is forgotten for it, and nothing becomes unsure */
+	for (unsigned i = 0; i < 100000; i++) {
+		memcpy(once + 8, &i, sizeof(i));
+		if (set_add(set, once, 30, 20) == SET_NO_ROOM)
+			break;
+	}
+	ck_assert_int_eq(set_add(set, once, 30, 20), SET_NO_ROOM);
+	memset(once + 8, 0, sizeof(unsigned));
+	ck_assert_int_eq(set_add(set, once, 30, 20), SET_THERE);
+	ck_assert_uint_eq(set_doubt(set), 0);
+	/* the expired make room */
+	memset(once + 8, 0xff, sizeof(unsigned));
+	ck_assert_int_eq(set_add(set, once, 60, 30), SET_ADDED);
+}
+END_TEST
+
 START_TEST(attaches_to_what_fits)
 {
 	size_t size = set_size_for(100);
@@ -167,4 +193,5 @@ END_TEST
 
 MEMORY_RUN("shm_set", an_entry_counts_until_it_expires, putting_again_only_makes_it_stronger,
     full_makes_it_unsure_and_loses_nothing, ninety_percent_can_be_used,
-    sweeping_frees_the_expired_only, a_death_while_putting_leaves_a_doubt, attaches_to_what_fits)
+    sweeping_frees_the_expired_only, a_death_while_putting_leaves_a_doubt,
+    of_all_who_add_one_is_the_first, attaches_to_what_fits)

@@ -1,0 +1,35 @@
+/*
+ * The token service of one worker: what all requests at its endpoints share.
+ */
+#ifndef GATEWAY_OAUTH_SERVICE_H
+#define GATEWAY_OAUTH_SERVICE_H
+
+#include "gateway/conf/config.h"
+#include "gateway/request/gate.h"
+#include "gateway/token/seal.h"
+
+struct alg_tools;
+struct batch;
+struct client_book;
+
+struct service {
+	const struct config_token_service *config;
+	struct span		 issuer;
+	struct span		 token_endpoint;	/* its URL */
+	struct client_book	*book;
+	struct alg_tools	*tools;
+	struct batch		*tokens;	/* rows of issued tokens */
+	struct batch		*revocations;
+	struct seal_key		 refresh_key;	/* refresh tokens are derived with it */
+	uint64_t		 patience_ms;	/* for work that another request does */
+};
+
+/*
+ * Opens the token service of a worker whose gate has a database and a signer. NULL: the log tells
+ * why.
+ */
+struct service *service_open(struct gate *gate);
+/* Closes it when no request is left; NULL is fine; the pointer becomes NULL. */
+void service_close(struct service **service);
+
+#endif
