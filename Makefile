@@ -8,7 +8,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 VERSION := 0.1.0
 
 BUILD := $(if $(SANITIZE),build/asan,build)
-DEPENDENCIES := openssl jansson libconfuse
+DEPENDENCIES := openssl jansson libconfuse libpq
 comma := ,
 OPTIMIZE := $(if $(SANITIZE),-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined,-O2)
 WARNINGS := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wstrict-prototypes \
@@ -36,7 +36,8 @@ ALL_LDFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined) -Wl,-z,relr
 
 SOURCES := $(sort $(wildcard shm/*.c upstream/*.c gateway/*.c gateway/*/*.c))
 HEADERS := $(sort $(wildcard shm/*.h upstream/*.h gateway/*.h gateway/*/*.h))
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(LLHTTP_SOURCES:%=$(BUILD)/llhttp/%.o)
+MIGRATIONS := $(sort $(wildcard migrations/*.sql))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/migrations.o $(LLHTTP_SOURCES:%=$(BUILD)/llhttp/%.o)
 LIBRARY := $(filter-out $(BUILD)/gateway/main.o,$(OBJECTS))
 
 include tests/tests.mk
@@ -58,6 +59,15 @@ $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
 	@echo "  cc $<"
 	@$(CC) $(LLHTTP_CFLAGS) -std=gnu17 -O2 -g -w -c -o $@ $<
+
+# the migrations are in the binary: no installation can have the wrong ones beside it
+$(BUILD)/migrations.c: $(MIGRATIONS) migrations/embed.awk migrations
+	@mkdir -p $(@D)
+	@awk -f migrations/embed.awk $(MIGRATIONS) >$@
+
+$(BUILD)/migrations.o: $(BUILD)/migrations.c
+	@echo "  cc $<"
+	@$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
 

@@ -18,6 +18,12 @@ have_llhttp()
 	pkg-config --exists 'libllhttp >= 9.2' || [ -f /usr/share/llhttp/llhttp.c ]
 }
 
+# Debian keeps the server's programs out of the path
+have_postgres()
+{
+	compgen -G '/usr/lib/postgresql/*/bin/initdb'
+}
+
 # the package that brings llhttp: a library where Debian has it, else the sources of node-llhttp
 llhttp_package()
 {
@@ -37,6 +43,7 @@ need_build()
 	need libssl-dev pkg-config --exists openssl
 	need libjansson-dev pkg-config --exists jansson
 	need libconfuse-dev pkg-config --exists libconfuse
+	need libpq-dev pkg-config --exists libpq
 	have_llhttp || missing+=(llhttp)
 }
 
@@ -45,6 +52,7 @@ need_run()
 	need_build
 	need nodejs command -v node
 	need node-express test -d /usr/share/nodejs/express
+	need postgresql have_postgres
 }
 
 need_test()
@@ -69,6 +77,7 @@ need_bench()
 	need libapache2-mod-oauth2 test -f /usr/lib/apache2/modules/mod_oauth2.so
 	need node-express test -d /usr/share/nodejs/express
 	need openssl command -v openssl
+	need postgresql have_postgres
 }
 
 # a web server that is installed to be measured must not open port 80 of this machine by itself

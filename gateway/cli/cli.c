@@ -10,17 +10,28 @@
 #define GATEHOUSE_CONF	"/etc/gatehouse/gatehouse.conf"
 #endif
 
+/* What may follow a command. */
+enum takes {
+	TAKES_NOTHING,
+	TAKES_JSON,		/* --json: it has output for programs */
+	TAKES_ARGUMENTS,	/* --json, and arguments that it checks itself */
+};
+
 static const struct {
 	const char	*name;
 	const char	*sentence;
-	bool		 json;		/* has output for programs */
+	enum takes	 takes;
 	int		(*run)(const struct cli *);
 } commands[] = {
-	{ "run", "run in the foreground; the same as no command", false, cli_run },
-	{ "reload", "have the running gateway read its configuration again", false, cli_reload },
-	{ "stop", "have it finish what it holds, and wait until it has ended", false, cli_stop },
-	{ "status", "tell whether it runs and is ready", true, cli_status },
-	{ "directives", "list all directives of the configuration", true, cli_directives },
+	{ "run", "run in the foreground; the same as no command", TAKES_NOTHING, cli_run },
+	{ "reload", "have the running gateway read its configuration again", TAKES_NOTHING,
+	    cli_reload },
+	{ "stop", "have it finish what it holds, and wait until it has ended", TAKES_NOTHING,
+	    cli_stop },
+	{ "status", "tell whether it runs and is ready", TAKES_JSON, cli_status },
+	{ "migrate", "bring the database to this binary's schema; migrate status: compare them",
+	    TAKES_ARGUMENTS, cli_migrate },
+	{ "directives", "list all directives of the configuration", TAKES_JSON, cli_directives },
 };
 
 #define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -28,19 +39,19 @@ static const struct {
 static void
 usage(void)
 {
-	printf("usage: gatehouse [-c FILE] [-t] [-V] [COMMAND [--json]]\n\n"
+	printf("usage: gatehouse [-c FILE] [-t] [-V] [COMMAND [ARGUMENT...] [--json]]\n\n"
 	    "  -c FILE      the configuration (default: %s)\n"
 	    "  -t           check the configuration, tell what is wrong or weak, and end\n"
 	    "  -V           tell the version and those of the libraries\n"
 	    "  -h, --help   this text\n\ncommands:\n", GATEHOUSE_CONF);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		printf("  %-11s  %s%s\n", commands[i].name, commands[i].sentence,
-		    commands[i].json ? " (--json: for programs)" : "");
+		    commands[i].takes != TAKES_NOTHING ? " (--json: for programs)" : "");
 	printf("\nexit status: 0 done, 1 failed, 2 wrong usage\n");
 }
 
-static int
-wrong(const char *what, const char *which)
+int
+cli_wrong(const char *what, const char *which)
 {
 	fprintf(stderr, "gatehouse: %s%s (see gatehouse --help)\n", what, which);
 	return CLI_USAGE;
@@ -77,21 +88,43 @@ cli_run(const struct cli *cli)
 	return master_main(cli->conf_path, cli->argc, cli->argv);
 }
 
-/* Runs the command that `rest` names; only options may follow it. */
+/*
+ * Takes --json out of what follows a command. False if there is something else that the command
+ * doesn't take; *which points to it.
+ */
+static bool
+take_arguments(struct cli *cli, char **rest, enum takes takes, const char **which)
+{
+	char **out = rest;
+
+	cli->arguments = rest;
+	for (; *rest != NULL; rest++) {
+		*which = *rest;
+		if (takes != TAKES_NOTHING && strcmp(*rest, "--json") == 0)
+			cli->json = true;
+		else if (takes == TAKES_ARGUMENTS)
+			*out++ = *rest;
+		else
+			return false;
+	}
+	*out = NULL;
+	return true;
+}
+
+/* Runs the command that `rest` names. */
 static int
 command(struct cli *cli, char **rest)
 {
+	const char *which;
+
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (strcmp(commands[i].name, rest[0]) != 0)
 			continue;
-		for (char **option = rest + 1; *option != NULL; option++) {
-			if (!commands[i].json || strcmp(*option, "--json") != 0)
-				return wrong("unknown argument: ", *option);
-			cli->json = true;
-		}
+		if (!take_arguments(cli, rest + 1, commands[i].takes, &which))
+			return cli_wrong("unknown argument: ", which);
 		return commands[i].run(cli);
 	}
-	return wrong("unknown command: ", rest[0]);
+	return cli_wrong("unknown command: ", rest[0]);
 }
 
 static int
@@ -116,12 +149,12 @@ dispatch(int argc, char **argv)
 			usage();
 			return CLI_DONE;
 		case ':':
-			return wrong("an argument is missing: ", argv[optind - 1]);
+			return cli_wrong("an argument is missing: ", argv[optind - 1]);
 		default:
-			return wrong("unknown option: ", argv[optind - 1]);
+			return cli_wrong("unknown option: ", argv[optind - 1]);
 		}
 	if (check && optind < argc)
-		return wrong("-t takes no command: ", argv[optind]);
+		return cli_wrong("-t takes no command: ", argv[optind]);
 	if (check)
 		return cli_check(&cli);
 	return optind < argc ? command(&cli, argv + optind) : cli_run(&cli);

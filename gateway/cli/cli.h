@@ -1,7 +1,7 @@
 /*
  * The command line: options first, then a command with its own.
  *
- *	gatehouse [-c FILE] [-t] [-V] [COMMAND [--json]]
+ *	gatehouse [-c FILE] [-t] [-V] [COMMAND [ARGUMENT...] [--json]]
  *
  * Without a command the gateway runs in the foreground. What a command finds out goes to standard
  * output, complaints go to standard error. Commands are one table, in cli.c.
@@ -22,6 +22,7 @@ enum cli_exit {
 struct cli {
 	const char	 *conf_path;
 	bool		  json;		/* output for programs */
+	char		**arguments;	/* of the command, without --json; ends with NULL */
 	int		  argc;		/* all of the command line, for the master's next binary */
 	char		**argv;
 };
@@ -30,6 +31,8 @@ struct cli {
 int cli_main(int argc, char **argv);
 /* Reads the configuration; NULL after the errors, and the warnings, have been told. */
 struct config *cli_load(const struct cli *cli, bool warnings);
+/* Complains of the command line; the exit status for that. */
+int cli_wrong(const char *what, const char *which);
 
 /* The commands; each returns the exit status. */
 int cli_run(const struct cli *cli);
@@ -39,5 +42,6 @@ int cli_directives(const struct cli *cli);
 int cli_reload(const struct cli *cli);
 int cli_stop(const struct cli *cli);
 int cli_status(const struct cli *cli);
+int cli_migrate(const struct cli *cli);
 
 #endif

@@ -46,6 +46,8 @@ void build_check_file(struct build *b, const struct section *s, const char *name
 
 /* What is outside of any section, with listen, admin, client and shared_memory. */
 void build_main(struct build *b, const struct section *root);
+/* The database section, if there is one; may ask a name server. */
+void build_database(struct build *b, const struct section *root);
 /* All issuers, but for their `rules`. */
 void build_issuers(struct build *b, const struct section *root);
 /* `rules` of all issuers; needs the routes. */

@@ -45,6 +45,7 @@ build(struct build *b)
 
 	b->config->path = build_string(b, span_of(b->problems->path));
 	build_main(b, &root);
+	build_database(b, &root);
 	build_issuers(b, &root);
 	build_upstreams(b, &root);
 	build_routes(b, &root);

@@ -54,6 +54,16 @@ struct config_shared_memory {
 	size_t	replay;
 };
 
+struct config_database {
+	/* for PQconnectStartParams; both end with NULL. No name has to be looked up any more. */
+	const char	**keywords;
+	const char	**values;
+	/* of all workers of the node together */
+	unsigned	  connections;
+	uint64_t	  timeout_ms;		/* for a query's outcome */
+	int		  line;
+};
+
 enum config_validate {
 	VALIDATE_LOCAL,
 };
@@ -249,6 +259,7 @@ struct config {
 	unsigned			  max_connections;
 	struct config_client		  client;
 	struct config_shared_memory	  shared_memory;
+	struct config_database		 *database;		/* NULL: none */
 	struct config_issuer		 *issuers;
 	size_t				  n_issuers;
 	/* NULL: none; else the last of the issuers is its own */

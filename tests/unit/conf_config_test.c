@@ -98,6 +98,44 @@ START_TEST(everything_arrives)
 }
 END_TEST
 
+static const char *
+parameter(const struct config_database *d, const char *keyword)
+{
+	for (size_t i = 0; d->keywords[i] != NULL; i++)
+		if (strcmp(d->keywords[i], keyword) == 0)
+			return d->values[i];
+	return NULL;
+}
+
+START_TEST(the_database)
+{
+	setenv("PGHOST", "elsewhere.invalid", 1);
+	setenv("PGSSLMODE", "disable", 1);
+	struct config *c = conf_load_good(MINIMAL
+	    "database { url = \"postgresql://joe:secret@[::1]:6432,localhost/gate\"\n"
+	    "connections = 7 timeout = 0.5 }\n");
+	const struct config_database *d = c->database;
+
+	ck_assert(c->n_warnings == 0 && d->connections == 7 && d->timeout_ms == 500);
+	ck_assert_str_eq(parameter(d, "hostaddr"), "::1,127.0.0.1");
+	ck_assert_str_eq(parameter(d, "host"), "::1,localhost");
+	ck_assert_str_eq(parameter(d, "dbname"), "gate");
+	ck_assert_str_eq(parameter(d, "password"), "secret");
+	ck_assert_str_eq(parameter(d, "sslmode"), "disable");
+	ck_assert_str_eq(parameter(d, "gssencmode"), "disable");
+	config_free(&c);
+	unsetenv("PGHOST");
+	unsetenv("PGSSLMODE");
+	c = conf_load_good(MINIMAL "database { url = \"host=/run/pg user=joe\" }\n");
+	ck_assert_str_eq(parameter(c->database, "host"), "/run/pg");
+	ck_assert_ptr_null(parameter(c->database, "hostaddr"));
+	config_free(&c);
+	c = conf_load_good(MINIMAL "database { connections = 2 }\n");
+	ck_assert_ptr_null(c->database);
+	config_free(&c);
+}
+END_TEST
+
 START_TEST(paths_begin_at_the_file)
 {
 	const char *path = conf_write("keys.json", "{}", 2);
@@ -141,6 +179,7 @@ static const struct {
 	const char	*text;
 	const char	*word;
 } weak[] = {
+    {"database { url = \"host=192.0.2.1\" }", "database.url: nothing proves"},
     {"issuer \"b\" { issuer = \"https://b\" audience = {\"*\"} }", "issuer \"b\": audience: \"*\""},
     {"issuer \"b\" { issuer = \"https://b\" audience = {\"x\"} leeway = 61 }", "leeway: 61 s"},
     {"issuer \"b\" { issuer = \"https://b\" audience = {\"x\"} algorithms = {HS256} }",
@@ -257,6 +296,7 @@ main(void)
 
 	tcase_add_test(tcase, the_shortest_is_safe);
 	tcase_add_test(tcase, everything_arrives);
+	tcase_add_test(tcase, the_database);
 	tcase_add_test(tcase, paths_begin_at_the_file);
 	tcase_add_test(tcase, environment_variables);
 	tcase_add_loop_test(tcase, weakness_is_told, 0, sizeof(weak) / sizeof(weak[0]));
