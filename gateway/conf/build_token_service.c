@@ -155,6 +155,9 @@ build_token_service(struct build *b, const struct section *root)
 	b->config->token_service = t;
 	t->line = s.line;
 	build_fill(b, &s, t);
+	if (b->config->database == NULL)
+		build_error(b, &s, "", "a token service needs a database section with a url: what "
+		    "it makes and revokes must not be lost");
 	check_issuer(b, &s, t);
 	check_audience(b, &s, t);
 	check_path(b, &s, t);

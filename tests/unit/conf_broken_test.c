@@ -93,7 +93,7 @@ static const struct {
 	    { "database.url: the address of", "\"no.such.invalid\" can't be found" } },
 	{ MAIN, "database { connections = 0 }", 0, { "database.connections", "from 1 to 1000" } },
 	{ MAIN, "token_service { issuer = \"https://own.test\" }", 0,
-	    { "token_service", "needs a database section" } },
+	    { "token_service", "needs a database section with a url" } },
 	{ MAIN, "shared_memory { token_cache = \"1K\" }", 0,
 	    { "shared_memory.token_cache", "from 1M" } },
 	{ MAIN, "client = 3", 0, { "missing opening brace", "client" } },
