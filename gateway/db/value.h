@@ -48,8 +48,8 @@ struct value_array {
 
 void value_array_begin(struct value_array *a, enum value_type type);
 /* Adds a member; p NULL: null. */
-void value_array_add(struct value_array *a, enum value_type type, struct span member);
-/* The array as a parameter; valid until the next call. */
+void value_array_add(struct value_array *a, struct span member);
+/* The array as a parameter; valid until the next begin. p NULL: there was no memory. */
 struct span value_array_end(struct value_array *a);
 void value_array_free(struct value_array *a);
 
