@@ -4,8 +4,8 @@
 #include "gateway/oauth/publish.h"
 
 const struct flow flow_table[FLOW_COUNT] = {
-	[FLOW_PROXY] = { "proxy", { find_route, find_token, recall_verdict, verify_token,
-	    check_policy, limit_rate, check_form, forward } },
+	[FLOW_PROXY] = { "proxy", { find_route, find_token, recall_verdict,
+	    verify_token, check_revocation, check_policy, limit_rate, check_form, forward } },
 	[FLOW_JWKS] = { "jwks", { answer_jwks } },
 	[FLOW_METADATA] = { "metadata", { answer_metadata } },
 };

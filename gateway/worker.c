@@ -11,6 +11,7 @@
 #include "gateway/request/errand.h"
 #include "gateway/request/gate.h"
 #include "gateway/title.h"
+#include "gateway/token/key_make.h"
 #include "gateway/token/signer.h"
 
 enum worker_state {
@@ -132,7 +133,7 @@ serve_tokens(struct worker *w)
 
 	if (service == NULL)
 		return true;
-	w->signer = signer_open(service->encryption_key, signer_alg(service->signing),
+	w->signer = signer_open(service->encryption_key, alg_row(key_make_alg(service)),
 	    w->process->shared->keys);
 	if (w->signer != NULL && endpoints_open(&w->endpoints, w->process->config)) {
 		g->signer = w->signer;

@@ -102,6 +102,22 @@ CREATE TABLE signing_keys (
 	removed_at	timestamptz
 );
 
+-- Adds a signing key if there is none of its algorithm, whoever else does so at the same time. The
+-- very first signs at once; before another does, verifiers get `lead` seconds to fetch it.
+CREATE FUNCTION gatehouse_add_signing_key(new_kid text, new_alg text, new_jwk text, new_key bytea,
+	lead bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(7236002);
+	IF EXISTS (SELECT FROM signing_keys WHERE alg = new_alg AND removed_at IS NULL) THEN
+		RETURN false;
+	END IF;
+	INSERT INTO signing_keys (kid, alg, public_jwk, private_key, active_from)
+		SELECT new_kid, new_alg, new_jwk, new_key, now() +
+			CASE WHEN EXISTS (SELECT FROM signing_keys WHERE removed_at IS NULL)
+				THEN lead ELSE 0 END * interval '1 second';
+	RETURN true;
+END $$;
+
 CREATE FUNCTION gatehouse_feed_lock() RETURNS void LANGUAGE sql AS
 	'SELECT pg_advisory_xact_lock(7236001)';
 

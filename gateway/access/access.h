@@ -19,11 +19,15 @@ step_function find_route;
 step_function find_token;
 /* Looks the verdict on the token up in the caches. */
 step_function recall_verdict;
+/* Looks an opaque token up in the store where the caches know nothing of it. */
+step_function look_up_token;
 /*
  * Verifies the token where the caches know nothing, waiting once for fresh keys where its key is
  * unknown.
  */
 step_function verify_token;
+/* Turns the verdict on a good token that was revoked, or may have been; refuses nothing itself. */
+step_function check_revocation;
 /* Applies the route's policy to the facts: issuers, audience, scopes, and the size of the body. */
 step_function check_policy;
 /* Holds the consumer, address or route to its rate. */

@@ -1,7 +1,7 @@
 #include "gateway/access/access.h"
 #include "gateway/request/refuse.h"
 
-#define KEYS_RETRY_S	1	/* what Retry-After says while keys are missing */
+#define RETRY_S	1	/* what Retry-After says while something is missing that may come */
 
 static enum step_result
 refuse_token(struct request *r, enum verdict verdict)
@@ -10,14 +10,24 @@ refuse_token(struct request *r, enum verdict verdict)
 	    (struct refuse_more){ .sentence = verdict_sentence(verdict) });
 }
 
+/* The token may be good, but what would show it is not there. */
+static enum step_result
+refuse_for_now(struct request *r, enum refusal refusal)
+{
+	return refuse_because(r, refusal, (struct refuse_more){ .retry_after_s = RETRY_S });
+}
+
 /* A token that did not pass by itself. */
 static enum step_result
 refuse_verdict(struct request *r)
 {
 	switch (r->judgement.verdict) {
 	case VERDICT_KEYS_UNAVAILABLE:
-		return refuse_because(r, REFUSE_NO_KEYS,
-		    (struct refuse_more){ .retry_after_s = KEYS_RETRY_S });
+		return refuse_for_now(r, REFUSE_NO_KEYS);
+	case VERDICT_REVOCATIONS_UNSURE:
+		return refuse_for_now(r, REFUSE_NO_REVOCATIONS);
+	case VERDICT_STORE_UNAVAILABLE:
+		return refuse_for_now(r, REFUSE_NO_STORE);
 	case VERDICT_NO_MEMORY:
 		return refuse(r, REFUSE_NO_MEMORY);
 	case VERDICT_ACTIVE:
@@ -35,6 +45,8 @@ refuse_verdict(struct request *r)
 	case VERDICT_BOUND:
 	case VERDICT_NO_CONSUMER:
 	case VERDICT_TOO_LARGE:
+	case VERDICT_REVOKED:
+	case VERDICT_UNKNOWN_TOKEN:
 	case VERDICT_COUNT:
 		break;
 	}

@@ -180,6 +180,8 @@ source_of(const struct request *r)
 		return "cache";
 	case RECALL_VERIFIED:
 		return "verified";
+	case RECALL_LOOKED_UP:
+		return "looked_up";
 	case RECALL_NONE:
 		break;
 	}

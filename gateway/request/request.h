@@ -25,6 +25,7 @@
 
 struct carrier;
 struct flow;
+struct lookup;
 struct oauth;
 struct request;
 
@@ -126,6 +127,7 @@ struct request {
 	bool			 authenticated;	/* facts hold and the route's policy accepts them */
 	bool			 judged;	/* the judgement says something */
 	struct judgement	 judgement;
+	struct lookup		*lookup;	/* of access/opaque.c; NULL: none */
 	uint64_t		 keys_deadline_ms;	/* waiting for fresh keys; 0: not */
 	uint32_t		 keys_attempts;		/* of the keeper, when the wait began */
 	struct span		 limit_fields;	/* RateLimit header lines for the answer */

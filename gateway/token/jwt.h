@@ -46,5 +46,11 @@ size_t jwt_token_max(const struct jwt_checker *checker);
 /* Judges a token at a time (seconds since the epoch, wall clock); facts are made in the arena. */
 enum verdict jwt_check(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
     struct arena *arena, struct jwt_answer *answer);
+/*
+ * Makes facts of claims that need no signature, since the token service's own store says them;
+ * the issuer they name must be it. `claims` is JSON of n bytes, changed in place. Times are judged.
+ */
+enum verdict jwt_believe(struct jwt_checker *checker, char *claims, size_t n, int64_t now_wall_s,
+    struct arena *arena, struct jwt_answer *answer);
 
 #endif

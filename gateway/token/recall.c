@@ -14,6 +14,7 @@
  * recall_find() believes them only as far as those still stand.
  */
 
+#define UNKNOWN_KEPT_S	5		/* that the store has no such token */
 #define REFUSAL_KEPT_S	60		/* at most; a bad token is judged anew after that */
 /* Changes with struct refusal and, by itself, with the list of verdicts. */
 #define REFUSAL_VERSION	(1 << 8 | VERDICT_COUNT)
@@ -106,7 +107,9 @@ find_good(struct recall *r, int64_t now_s, struct arena *arena, struct judgement
 
 	if (i == JWT_NO_ISSUER || r->conf->issuers[i].rules != f->rules)
 		return false;
-	if (keyring_generation(r->ring, i) != f->generation && !keyring_has(r->ring, i, f->key))
+	/* no key stands behind an opaque token */
+	if (f->generation != 0 && keyring_generation(r->ring, i) != f->generation &&
+	    !keyring_has(r->ring, i, f->key))
 		return false;
 	j->issuer = &r->conf->issuers[i];
 	j->source = RECALL_CACHE;
@@ -191,6 +194,20 @@ remember_good(struct recall *r, int64_t now_s, const struct judgement *j)
 	    (uint64_t)j->facts->exp_s, (uint64_t)now_s);
 }
 
+/* What was found out about a token goes into the judgement and, where that is right, a cache. */
+static void
+conclude(struct recall *r, const struct jwt_answer *answer, int64_t now_s, struct judgement *j)
+{
+	j->facts = answer->facts;
+	j->issuer = NULL;
+	if (answer->issuer != JWT_NO_ISSUER)
+		j->issuer = &r->conf->issuers[answer->issuer];
+	if (j->verdict == VERDICT_ACTIVE)
+		remember_good(r, now_s, j);
+	else if (verdict_keeps(j->verdict))
+		remember_bad(r, now_s, j, answer);
+}
+
 void
 recall_verify(struct recall *r, struct span token, int64_t now_wall_s, struct arena *arena,
     struct judgement *j)
@@ -199,12 +216,27 @@ recall_verify(struct recall *r, struct span token, int64_t now_wall_s, struct ar
 
 	j->verdict = jwt_check(r->checker, token, now_wall_s, arena, &answer);
 	j->source = RECALL_VERIFIED;
-	j->facts = answer.facts;
-	j->issuer = NULL;
-	if (answer.issuer != JWT_NO_ISSUER)
-		j->issuer = &r->conf->issuers[answer.issuer];
-	if (j->verdict == VERDICT_ACTIVE)
-		remember_good(r, now_wall_s, j);
-	else if (verdict_keeps(j->verdict))
-		remember_bad(r, now_wall_s, j, &answer);
+	conclude(r, &answer, now_wall_s, j);
+}
+
+void
+recall_learn(struct recall *r, char *claims, size_t n, int64_t now_wall_s, struct arena *arena,
+    struct judgement *j)
+{
+	struct jwt_answer answer;
+
+	j->verdict = jwt_believe(r->checker, claims, n, now_wall_s, arena, &answer);
+	j->source = RECALL_LOOKED_UP;
+	conclude(r, &answer, now_wall_s, j);
+}
+
+void
+recall_unknown(struct recall *r, int64_t now_wall_s, struct judgement *j)
+{
+	struct jwt_answer answer = { .issuer = JWT_NO_ISSUER, .from_s = now_wall_s,
+		.until_s = now_wall_s + UNKNOWN_KEPT_S };
+
+	j->verdict = VERDICT_UNKNOWN_TOKEN;
+	j->source = RECALL_LOOKED_UP;
+	conclude(r, &answer, now_wall_s, j);
 }

@@ -28,6 +28,7 @@ enum recall_source {
 	RECALL_NONE,		/* found without looking: too large, or no memory */
 	RECALL_CACHE,
 	RECALL_VERIFIED,
+	RECALL_LOOKED_UP,	/* an opaque token, in the store */
 };
 
 /* All that is known about the token of one request. */
@@ -62,5 +63,15 @@ bool recall_find(struct recall *recall, struct span token, int64_t now_wall_s,
  */
 void recall_verify(struct recall *recall, struct span token, int64_t now_wall_s,
     struct arena *arena, struct judgement *j);
+
+/*
+ * Takes in what the store says of an opaque token that recall_find() did not know: `claims` is the
+ * JSON object that a JWT would hold, n bytes, changed in place; the issuer is the token service
+ * itself. Judged, remembered and told as by recall_verify().
+ */
+void recall_learn(struct recall *recall, char *claims, size_t n, int64_t now_wall_s,
+    struct arena *arena, struct judgement *j);
+/* The store knows no such token; that is remembered for a few seconds. Completes `j`. */
+void recall_unknown(struct recall *recall, int64_t now_wall_s, struct judgement *j);
 
 #endif

@@ -82,20 +82,6 @@ signer_next(struct span *rest, struct signer_row *row)
 	return true;
 }
 
-const struct alg *
-signer_alg(enum config_signing signing)
-{
-	switch (signing) {
-	case SIGNING_ES256:
-		return alg_row(ALG_ID_ES256);
-	case SIGNING_RS256:
-		return alg_row(ALG_ID_RS256);
-	case SIGNING_EDDSA:
-		return alg_row(ALG_ID_EdDSA);
-	}
-	return alg_row(ALG_ID_ES256);
-}
-
 uint64_t
 signer_slot_id(void)
 {

@@ -15,7 +15,6 @@
 
 #include "gateway/base/span.h"
 #include "gateway/base/text.h"
-#include "gateway/conf/config.h"
 #include "gateway/token/jwks.h"
 #include "gateway/token/sign.h"
 #include "shm/keys.h"
@@ -34,8 +33,6 @@ struct signer_row {
 void signer_put(struct text *t, const struct signer_row *row);
 /* Takes the next row off what was published; false at its end, or when it is malformed. */
 bool signer_next(struct span *rest, struct signer_row *row);
-/* The algorithm that a configuration names. */
-const struct alg *signer_alg(enum config_signing signing);
 /* Id of the slot. */
 uint64_t signer_slot_id(void);
 

@@ -4,7 +4,7 @@
 #include <openssl/err.h>
 
 static struct alg_tools *tools;
-static struct signer signers[ALG_COUNT], others[ALG_COUNT];
+static struct test_signer signers[ALG_COUNT], others[ALG_COUNT];
 
 /* One key a type is enough; RSA keys are slow to make. */
 static void

@@ -1,7 +1,7 @@
 #include "tests/unit/token_support.h"
 
 static struct alg_tools *tools;
-static struct signer rsa, ec, ed, oct;
+static struct test_signer rsa, ec, ed, oct;
 
 static void
 set_up(void)
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(a_set_has_bounds)
 {
 	char *many = calloc(1, JWKS_MAX + 100);
-	const char *reason, *key = jwk_of(&(struct signer){ .pkey = ed.pkey }, "");
+	const char *reason, *key = jwk_of(&(struct test_signer){ .pkey = ed.pkey }, "");
 
 	memset(many, ' ', JWKS_MAX + 1);
 	memcpy(many, "{\"keys\":[]}", 11);
@@ -225,8 +225,8 @@ END_TEST
 
 START_TEST(a_kid_names_one_key)
 {
-	struct signer other = signer_new("e", alg_row(ALG_ID_ES256));
-	struct signer third = { .kid = "e", .pkey = ed.pkey };
+	struct test_signer other = signer_new("e", alg_row(ALG_ID_ES256));
+	struct test_signer third = { .kid = "e", .pkey = ed.pkey };
 	char kid[258];
 
 	ck_assert_int_eq(usable(str("%s,%s", jwk_of(&ec, ""), jwk_of(&other, "")), NULL, NULL), -1);
@@ -249,7 +249,7 @@ END_TEST
 
 START_TEST(a_fingerprint_is_of_material_kid_and_algorithms)
 {
-	struct signer again = { .kid = "r2", .pkey = rsa.pkey };
+	struct test_signer again = { .kid = "r2", .pkey = rsa.pkey };
 	uint64_t a = 0, b = 0, c = 0, d = 0;
 
 	ck_assert_int_eq(usable(jwk_of(&rsa, ""), NULL, &a), 1);

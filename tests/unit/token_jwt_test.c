@@ -11,7 +11,7 @@ static struct keys *keys;
 static struct alg_tools *tools;
 static struct keyring *ring;
 static struct jwt_checker *checker;
-static struct signer rsa, ec, ed, hs, stranger, others_key;
+static struct test_signer rsa, ec, ed, hs, stranger, others_key;
 static struct jwt_answer answer;
 static struct arena arena;
 static _Alignas(16) char memory[65536];
@@ -418,7 +418,7 @@ END_TEST
 
 START_TEST(without_a_kid_one_key_must_fit)
 {
-	struct signer second = signer_new("e2", alg_row(ALG_ID_ES256));
+	struct test_signer second = signer_new("e2", alg_row(ALG_ID_ES256));
 	const char *token = token_of(&ec, "ES256", "{\"alg\":\"ES256\"}", CLAIMS);
 
 	ck_verdict(token, VERDICT_ACTIVE);

@@ -77,7 +77,7 @@ fail_at(size_t n, bool for_good)
 START_TEST(no_good_signature_is_bad)
 {
 	const struct alg *alg = alg_row((enum alg_id)(_i / 2));
-	struct signer signer = signer_new("k", alg);
+	struct test_signer signer = signer_new("k", alg);
 	struct span input = SPAN("header.claims"), signature = sign(&signer, alg, input);
 	const char *set = str("{\"keys\":[%s]}", jwk_of(&signer, ""));
 	struct alg_tools *tools = alg_tools_new();
@@ -107,7 +107,7 @@ END_TEST
 START_TEST(no_key_is_left_out)
 {
 	const struct alg *alg = alg_row((enum alg_id)(_i / 2));
-	struct signer signer = signer_new("k", alg);
+	struct test_signer signer = signer_new("k", alg);
 	const char *set = str("{\"keys\":[%s]}", jwk_of(&signer, ""));
 	struct alg_tools *tools = alg_tools_new();
 	const char *reason;

@@ -11,7 +11,7 @@ static struct conf *conf;
 static struct keys *keys;
 static struct cache *good, *bad;
 static struct recall *recall;
-static struct signer ed, second;
+static struct test_signer ed, second;
 static struct judgement j;
 static struct arena arena;
 static _Alignas(16) char memory[65536];
@@ -152,7 +152,7 @@ END_TEST
 
 START_TEST(a_changed_key_of_the_same_kid_is_another)
 {
-	struct signer same = { .kid = "d", .pkey = second.pkey };
+	struct test_signer same = { .kid = "d", .pkey = second.pkey };
 
 	ck_assert_int_eq(judge(token, NOW), VERDICT_ACTIVE);
 	publish(keys, 11, jwk_of(&same, ""));
@@ -214,7 +214,7 @@ END_TEST
 
 START_TEST(a_refusal_falls_with_its_reasons)
 {
-	struct signer as_second = { .kid = "s", .pkey = ed.pkey };
+	struct test_signer as_second = { .kid = "s", .pkey = ed.pkey };
 	const char *forged = token_of(&ed, "EdDSA", "{\"alg\":\"EdDSA\",\"kid\":\"s\"}",
 	    claims_but("", NULL));
 	const char *astray = token_of(&ed, "EdDSA", HEADER, claims_but("aud", "\"x\""));
@@ -262,7 +262,7 @@ START_TEST(what_may_change_is_asked_anew)
 {
 	const char *unknown = token_of(&ed, "EdDSA", "{\"alg\":\"EdDSA\",\"kid\":\"x\"}",
 	    claims_but("", NULL));
-	struct signer as_x = { .kid = "x", .pkey = ed.pkey };
+	struct test_signer as_x = { .kid = "x", .pkey = ed.pkey };
 
 	ck_assert_int_eq(judge(unknown, NOW), VERDICT_UNKNOWN_KEY);
 	ck_assert(!find(unknown, NOW));

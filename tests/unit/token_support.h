@@ -27,7 +27,7 @@
 #define OTHER_ISSUER	"https://other.test"
 
 /* Who signs: an asymmetric key, or a secret. */
-struct signer {
+struct test_signer {
 	const char	*kid;		/* NULL: none */
 	EVP_PKEY	*pkey;
 	uint8_t		 secret[64];
@@ -83,10 +83,10 @@ unb64(const char *text)
 }
 
 /* A new key for an algorithm. */
-__attribute__((unused)) static struct signer
+__attribute__((unused)) static struct test_signer
 signer_new(const char *kid, const struct alg *alg)
 {
-	struct signer s = { .kid = kid };
+	struct test_signer s = { .kid = kid };
 	char curve[8] = "";
 
 	memcpy(curve, alg->crv.p, alg->crv.n);
@@ -127,7 +127,7 @@ number_of(EVP_PKEY *key, const char *name, size_t n)
 
 /* The members of the signer's public JWK without kid and braces. */
 __attribute__((unused)) static const char *
-members_of(const struct signer *s)
+members_of(const struct test_signer *s)
 {
 	uint8_t raw[32];
 	size_t n = sizeof(raw);
@@ -153,7 +153,7 @@ members_of(const struct signer *s)
 
 /* The signer's JWK; `more` is appended to its members, ",\"use\":\"sig\"". */
 __attribute__((unused)) static const char *
-jwk_of(const struct signer *s, const char *more)
+jwk_of(const struct test_signer *s, const char *more)
 {
 	if (s->kid == NULL)
 		return str("{%s%s}", members_of(s), more);
@@ -176,7 +176,7 @@ raw_of(const uint8_t *der, size_t n, size_t size)
 
 /* Signs the input as JWS wants it; salt is PSS's, -1: as long as the digest. */
 __attribute__((unused)) static struct span
-sign_salted(const struct signer *s, const struct alg *alg, struct span input, int salt)
+sign_salted(const struct test_signer *s, const struct alg *alg, struct span input, int salt)
 {
 	static const char *const names[] = { "SHA256", "SHA384", "SHA512", NULL };
 	uint8_t *out = keep(malloc(2048));
@@ -202,14 +202,14 @@ sign_salted(const struct signer *s, const struct alg *alg, struct span input, in
 }
 
 __attribute__((unused)) static struct span
-sign(const struct signer *s, const struct alg *alg, struct span input)
+sign(const struct test_signer *s, const struct alg *alg, struct span input)
 {
 	return sign_salted(s, alg, input, RSA_PSS_SALTLEN_DIGEST);
 }
 
 /* A token of exactly this header and these claims, signed by an algorithm whatever they say. */
 __attribute__((unused)) static const char *
-token_of(const struct signer *s, const char *alg, const char *header, const char *claims)
+token_of(const struct test_signer *s, const char *alg, const char *header, const char *claims)
 {
 	const char *text = str("%s.%s", b64(header, strlen(header)), b64(claims, strlen(claims)));
 	struct span signature = sign(s, alg_find(span_of(alg)), span_of(text));
