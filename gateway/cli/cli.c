@@ -31,6 +31,12 @@ static const struct {
 	{ "status", "tell whether it runs and is ready", TAKES_JSON, cli_status },
 	{ "migrate", "bring the database to this binary's schema; migrate status: compare them",
 	    TAKES_ARGUMENTS, cli_migrate },
+	{ "consumer", "add, list, show, remove: who is held to limits", TAKES_ARGUMENTS,
+	    cli_consumer },
+	{ "client", "add, change, rotate, list, show, remove: how consumers get tokens",
+	    TAKES_ARGUMENTS, cli_client },
+	{ "token", "revoke, list, inspect", TAKES_ARGUMENTS, cli_token },
+	{ "keys", "rotate, list, kill: what tokens are signed with", TAKES_ARGUMENTS, cli_keys },
 	{ "directives", "list all directives of the configuration", TAKES_JSON, cli_directives },
 };
 

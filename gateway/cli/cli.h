@@ -43,5 +43,9 @@ int cli_reload(const struct cli *cli);
 int cli_stop(const struct cli *cli);
 int cli_status(const struct cli *cli);
 int cli_migrate(const struct cli *cli);
+int cli_consumer(const struct cli *cli);
+int cli_client(const struct cli *cli);
+int cli_token(const struct cli *cli);
+int cli_keys(const struct cli *cli);
 
 #endif

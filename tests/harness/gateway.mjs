@@ -254,9 +254,10 @@ export async function gateway(
 }
 
 /** Runs the binary to its end: { code, stdout, stderr }. */
-export async function command(args, { files = {}, conf: text } = {}) {
+export async function command(args, { files = {}, conf: text, input = '' } = {}) {
   const folder = await folderWith(text ?? '', files);
-  const child = spawn(BINARY, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(BINARY, args, { cwd: folder });
+  child.stdin.on('error', () => {}).end(input);
   const out = new Lines(child.stdout);
   const err = new Lines(child.stderr);
   const code = await new Promise((done) => child.on('close', done));
