@@ -1,0 +1,191 @@
+#include "gateway/token/revocations.h"
+
+#include "gateway/token/doc.h"
+#include "shm/cache.h"
+#include "tests/unit/token_support.h"
+
+/* What is put is found by what a token says of itself, and nothing else is. */
+
+static struct shared_control control;
+static struct shared shm = { .control = &control };
+static _Alignas(8) char room[FACTS_MAX];
+static struct facts *facts = (struct facts *)room;
+
+static void
+set_up(void)
+{
+	static const uint8_t key[16] = "sixteen bytes ..";
+	size_t size = set_size_for(1000);
+
+	shm.revocations = set_init(shared(size), size, key);
+	shm.token_cache = shared_cache(1 << 20);
+	ck_assert_ptr_nonnull(shm.revocations);
+	memset(&control, 0, sizeof(control));
+}
+
+/* Facts of these claims, issued at a time; what is signed is "h.p". */
+static void
+learn(const char *claims, int64_t iat_s)
+{
+	static const struct facts_wish wish = { .consumer_claim = "", .scope_claim = "" };
+	static char text[1024];
+	static struct doc_value values[DOC_VALUES(sizeof(text))];
+
+	strcpy(text, claims);
+	ck_assert(doc_parse(values, sizeof(values) / sizeof(values[0]), text, strlen(text)));
+	ck_assert_int_eq(facts_make(facts, values, SPAN("k1"), &wish), VERDICT_ACTIVE);
+	facts->iat_s = iat_s;
+	facts->exp_s = NOW + 300;
+	facts_identify(facts, SPAN("h.p"));
+}
+
+#define ALICE	"{\"iss\":\"" ISSUER "\",\"sub\":\"alice\",\"client_id\":\"app\",\"jti\":\"j1\"}"
+#define NAMELESS "{\"iss\":\"" ISSUER "\",\"sub\":\"alice\",\"client_id\":\"app\"}"
+
+static enum set_put_result
+revoke(enum identity_kind kind, const char *iss, const char *value, int64_t before_s)
+{
+	uint8_t identity[IDENTITY_SIZE];
+	struct revocation r = { kind, identity, before_s, NOW + 1000 };
+
+	identity_make(kind, span_of(iss), span_of(value), identity);
+	return revocations_put(&shm, &r, NOW);
+}
+
+#define ck_says(expected) \
+	ck_assert_int_eq(revocations_check(&shm, facts, NOW), (expected))
+
+START_TEST(each_kind_finds_its_tokens)
+{
+	static const struct {
+		enum identity_kind	 kind;
+		const char		*iss;
+		const char		*value;
+		enum set_answer		 answer;
+	} rows[] = {
+		{ IDENTITY_JTI, ISSUER, "j1", SET_YES },
+		{ IDENTITY_JTI, ISSUER, "j2", SET_NO },
+		{ IDENTITY_JTI, OTHER_ISSUER, "j1", SET_NO },
+		{ IDENTITY_SUBJECT, ISSUER, "alice", SET_YES },
+		{ IDENTITY_SUBJECT, ISSUER, "app", SET_NO },
+		{ IDENTITY_SUBJECT, OTHER_ISSUER, "alice", SET_NO },
+		{ IDENTITY_CLIENT, ISSUER, "app", SET_YES },
+		{ IDENTITY_CLIENT, ISSUER, "alice", SET_NO },
+		{ IDENTITY_KEY, ISSUER, "k1", SET_YES },
+		{ IDENTITY_KEY, ISSUER, "k2", SET_NO },
+		{ IDENTITY_CHANGE, ISSUER, "app", SET_NO },
+	};
+
+	learn(ALICE, NOW - 60);
+	ck_says(SET_NO);
+	ck_assert_int_eq(revoke(rows[_i].kind, rows[_i].iss, rows[_i].value, REVOKED_ALWAYS), SET_OK);
+	ck_says(rows[_i].answer);
+}
+END_TEST
+
+/* A token without a jti is named by what its signature is over. */
+START_TEST(a_nameless_token_has_an_identity)
+{
+	char stand_in[IDENTITY_STAND_IN + 1] = "";
+
+	learn(NAMELESS, NOW - 60);
+	identity_stand_in(SPAN("h.q"), stand_in);
+	revoke(IDENTITY_JTI, ISSUER, stand_in, REVOKED_ALWAYS);
+	ck_says(SET_NO);
+	identity_stand_in(SPAN("h.p"), stand_in);
+	revoke(IDENTITY_JTI, ISSUER, stand_in, REVOKED_ALWAYS);
+	ck_says(SET_YES);
+}
+END_TEST
+
+START_TEST(what_was_issued_until_then_is_revoked)
+{
+	revoke(IDENTITY_CLIENT, ISSUER, "app", NOW - 30);
+	learn(ALICE, NOW - 31);
+	ck_says(SET_YES);
+	learn(ALICE, NOW - 30);		/* in the same second: nobody can tell */
+	ck_says(SET_YES);
+	learn(ALICE, NOW - 29);
+	ck_says(SET_NO);
+	learn(ALICE, FACTS_NO_TIME);
+	ck_says(SET_YES);
+	/* an earlier time takes nothing back */
+	revoke(IDENTITY_CLIENT, ISSUER, "app", NOW - 90);
+	learn(ALICE, NOW - 30);
+	ck_says(SET_YES);
+}
+END_TEST
+
+START_TEST(doubt_is_never_no)
+{
+	learn(ALICE, NOW - 60);
+	set_mark_unsure(shm.revocations);
+	ck_says(SET_UNSURE);
+	revoke(IDENTITY_SUBJECT, ISSUER, "alice", REVOKED_ALWAYS);
+	ck_says(SET_YES);
+	struct revocations_token nobody = { .issued_s = NOW };
+	ck_assert_int_eq(revocations_check_token(&shm, &nobody, NOW), SET_UNSURE);
+	ck_assert(set_mark_sure(shm.revocations, set_doubt(shm.revocations)));
+	ck_assert_int_eq(revocations_check_token(&shm, &nobody, NOW), SET_NO);
+}
+END_TEST
+
+START_TEST(a_fill_that_began_before_is_not_kept)
+{
+	uint64_t ticket = cache_ticket(shm.token_cache);
+	static const uint8_t digest[32] = "a token";
+
+	revoke(IDENTITY_JTI, ISSUER, "j1", REVOKED_ALWAYS);
+	ck_assert(!cache_put_if(shm.token_cache, ticket, digest, "x", 1, NOW + 10, NOW));
+	ticket = cache_ticket(shm.token_cache);
+	ck_assert(cache_put_if(shm.token_cache, ticket, digest, "x", 1, NOW + 10, NOW));
+}
+END_TEST
+
+START_TEST(records_of_clients_are_forgotten)
+{
+	revoke(IDENTITY_JTI, ISSUER, "j1", REVOKED_ALWAYS);
+	revoke(IDENTITY_SUBJECT, ISSUER, "alice", REVOKED_ALWAYS);
+	ck_assert_uint_eq(control.clients_generation, 0);
+	revoke(IDENTITY_CHANGE, ISSUER, "app", REVOKED_ALWAYS);
+	ck_assert_uint_eq(control.clients_generation, 1);
+	revoke(IDENTITY_CLIENT, ISSUER, "app", REVOKED_ALWAYS);
+	ck_assert_uint_eq(control.clients_generation, 2);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_leaves_doubt)
+{
+	enum set_put_result result = SET_OK;
+
+	learn(ALICE, NOW - 60);
+	for (int i = 0; i < 100000 && result == SET_OK; i++)
+		result = revoke(IDENTITY_JTI, ISSUER, str("%d", i), REVOKED_ALWAYS);
+	ck_assert_int_eq(result, SET_FULL);
+	ck_says(SET_UNSURE);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("token_revocations");
+	TCase *cases = tcase_create("all");
+
+	tcase_add_checked_fixture(cases, set_up, NULL);
+	tcase_add_loop_test(cases, each_kind_finds_its_tokens, 0, 11);
+	tcase_add_test(cases, a_nameless_token_has_an_identity);
+	tcase_add_test(cases, what_was_issued_until_then_is_revoked);
+	tcase_add_test(cases, doubt_is_never_no);
+	tcase_add_test(cases, a_fill_that_began_before_is_not_kept);
+	tcase_add_test(cases, records_of_clients_are_forgotten);
+	tcase_add_test(cases, what_does_not_fit_leaves_doubt);
+	suite_add_tcase(s, cases);
+	return s;
+}
+
+int
+main(void)
+{
+	return run_suite(suite());
+}
