@@ -10,6 +10,7 @@
 #include "shm/cache.h"
 #include "shm/counter.h"
 #include "shm/keys.h"
+#include "shm/set.h"
 #include "shm/names.h"
 
 #define TYPE_TEXT	"text/plain; charset=utf-8"
@@ -152,6 +153,23 @@ measure_shared(const struct process *p, struct metric_page *page)
 	metric_page_set(page, METRIC_BUILD_INFO, 1, metric_name(SPAN(GATEHOUSE_VERSION)));
 }
 
+/* Only where there is a database is there anything to revoke. */
+static void
+measure_revocations(const struct process *p, struct metric_page *page)
+{
+	uint64_t known_ms = atomic_load(&p->shared->control->feed_known_ms);
+	struct set_stats stats;
+
+	if (p->config->database == NULL)
+		return;
+	set_stats(p->shared->revocations, &stats);
+	metric_page_set(page, METRIC_REVOCATIONS, (double)stats.entries, 0);
+	metric_page_set(page, METRIC_REVOCATIONS_UNSURE, stats.unsure ? 1 : 0, 0);
+	if (known_ms != 0)
+		metric_page_set(page, METRIC_REVOCATION_LAG,
+		    (double)(clock_ms() - known_ms) / 1000, 0);
+}
+
 static bool
 make_metrics(const struct process *p, struct admin_page *page)
 {
@@ -161,6 +179,7 @@ make_metrics(const struct process *p, struct admin_page *page)
 	if (metrics == NULL)
 		return false;
 	measure_shared(p, metrics);
+	measure_revocations(p, metrics);
 	measure_issuers(p, metrics);
 	measure_upstreams(p, metrics);
 	page->status = 200;
