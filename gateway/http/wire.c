@@ -7,6 +7,8 @@
 
 #include "gateway/base/must.h"
 
+#define GATHER_BYTES	8192	/* more in one write is sent at once */
+
 bool
 wire_open(struct wire *w, struct loop *loop, int fd, struct task *task)
 {
@@ -71,6 +73,20 @@ wire_read(struct wire *w, void *buf, size_t n)
 	return WIRE_AGAIN;
 }
 
+/*
+ * Few bytes may wait for others of their turn. Many had better leave while the processor's cache
+ * still has them from being read.
+ */
+static bool
+may_wait(const struct iovec *iov, int n)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += iov[i].iov_len;
+	return sum <= GATHER_BYTES;
+}
+
 ssize_t
 wire_write(struct wire *w, const struct iovec *iov, int n)
 {
@@ -78,7 +94,8 @@ wire_write(struct wire *w, const struct iovec *iov, int n)
 		.msg_iovlen = (size_t)n };
 	ssize_t put;
 
-	if (!(w->watch.ready & READY_WRITE) || task_gather(w->loop, w->watch.task))
+	if (!(w->watch.ready & READY_WRITE) ||
+	    (may_wait(iov, n) && task_gather(w->loop, w->watch.task)))
 		return WIRE_AGAIN;
 	do
 		put = sendmsg(w->watch.fd, &message, MSG_NOSIGNAL);

@@ -3,8 +3,9 @@
  *
  * It pairs a descriptor with its readiness (edge-triggered): a read or write that can't succeed
  * makes no system call. Writes of one turn of the loop are gathered (task_gather): the first try
- * of a task is put off, and looks like one on a full socket. Encrypted connections get a second
- * kind of wire behind the same four functions.
+ * of a task is put off, and looks like one on a full socket. Large writes are not: they leave while
+ * the processor's cache still has them. Encrypted connections get a second kind of wire behind the
+ * same four functions.
  */
 #ifndef GATEWAY_HTTP_WIRE_H
 #define GATEWAY_HTTP_WIRE_H

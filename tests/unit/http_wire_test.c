@@ -105,6 +105,33 @@ START_TEST(a_write_waits_for_the_end_of_the_turn)
 }
 END_TEST
 
+static void
+write_much_in_turn(struct loop *l, struct task *task)
+{
+	static char piece[8192];
+	struct iovec iov[2] = { { bytes, 1 }, { piece, sizeof(piece) } };
+
+	(void)l;
+	(void)task;
+	ck_assert_uint_lt(n_puts, 4);
+	puts_of_turn[n_puts++] = wire_write(&wire, iov, 2);
+}
+
+START_TEST(a_large_write_does_not_wait)
+{
+	struct task writer;
+
+	wire_set_up();
+	task_init(&writer, write_much_in_turn);
+	wire_give(&wire, &writer);
+	task_wake(loop, &writer);
+	turn_once();
+	ck_assert_uint_eq(n_puts, 1);
+	ck_assert_int_eq(puts_of_turn[0], 8193);
+	wire_tear_down();
+}
+END_TEST
+
 START_TEST(a_peer_that_is_gone_breaks_it)
 {
 	wire_set_up();
@@ -226,6 +253,6 @@ END_TEST
 
 SUITE_RUN("http_wire", reads_until_there_is_nothing, an_end_comes_behind_the_last_byte,
     an_end_that_comes_later_is_seen, writes_until_the_peer_must_read,
-    a_write_waits_for_the_end_of_the_turn, a_peer_that_is_gone_breaks_it,
-    says_that_we_are_done, owns_its_descriptor, events_go_to_its_present_owner,
+    a_write_waits_for_the_end_of_the_turn, a_large_write_does_not_wait,
+    a_peer_that_is_gone_breaks_it, says_that_we_are_done, owns_its_descriptor, events_go_to_its_present_owner,
     a_reset_does_not_look_like_an_end, a_reset_by_the_peer_breaks_it)
