@@ -45,6 +45,9 @@ const feed = (db) =>
   db.query(`SELECT kind, value, encode(identity, 'hex'), before_at IS NOT NULL,
     round(extract(epoch FROM expires_at - created_at)) FROM revocations ORDER BY seq`);
 
+/** The same number of seconds, but for what passes between two looks at a clock. */
+const near = (seconds, expected) => assert.ok(Math.abs(seconds - expected) <= 15, seconds);
+
 const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
 const now = () => Math.floor(Date.now() / 1000);
 const jwt = (claims) => `${part({ alg: 'ES256', kid: 'k1' })}.${part(claims)}.c2ln`;
@@ -113,9 +116,9 @@ test('a new client shows its secret once, and the store has only a hash', async 
     },
   );
   assert.doesNotMatch(shown.stdout, new RegExp(`${hash}|${salt}|ghs_`));
-  assert.deepEqual(await feed(db), [
-    ['change', 'app', identity('change', ISSUER, 'app'), 'f', '600'],
-  ]);
+  const [change] = await feed(db);
+  assert.deepEqual(change.slice(0, 4), ['change', 'app', identity('change', ISSUER, 'app'), 'f']);
+  near(change[4], 600);
   const plain = await good('client add --consumer shop');
   assert.match(plain.stdout, /client_id +[0-9a-f-]{36}\n +client_secret +ghs_.*\n.*this once/);
   const defaults = await good('client list --consumer shop --json');
@@ -208,7 +211,7 @@ test('a removed client takes its tokens along, whoever has not heard of it yet',
   const [kind, value, hex, timed, seconds] = (await feed(db)).at(-1);
   assert.deepEqual([kind, value, timed], ['client', 'app', 't']);
   assert.equal(hex, identity('client', ISSUER, 'app'));
-  assert.ok(Math.abs(seconds - 7200) < 10, seconds);
+  near(seconds, 7200);
   const ahead = 'SELECT before_at - created_at FROM revocations WHERE kind = \'client\'';
   assert.match(await db.value(ahead), /^00:01:30/);
   assert.equal(await db.value('SELECT revoked_at IS NOT NULL FROM refresh_families'), 't');
@@ -233,8 +236,9 @@ test('revoking: by jti, subject, client, key, and of other issuers', async (t) =
   rows.forEach(([, kind, iss, value, timed], i) =>
     assert.deepEqual(got[i].slice(0, 4), [kind, value, identity(kind, iss, value), timed]),
   );
-  assert.equal(got[5][4], '50');
-  assert.ok(Number(got[0][4]) >= 3600 && Number(got[4][4]) >= 31 * 86400 - 1);
+  near(got[5][4], 50);
+  near(got[0][4], 3600 + 90);
+  near(got[4][4], 31 * 86400);
   const end = await run('token revoke --jti x --issuer gone');
   assert.match(end.stderr, /has no issuer "gone"/);
   assert.match((await run('token revoke --jti x', { service: '' })).stderr, /no token_service/);
@@ -287,7 +291,7 @@ test('a JWT is revoked by what it says, and shown without its signature', async 
   await good('token revoke -', { input: nameless });
   const rows = await feed(db);
   assert.equal(rows[0][2], identity('jti', FOREIGN, 'j5'));
-  assert.ok(Math.abs(rows[0][4] - 100) <= 2);
+  near(rows[0][4], 100);
   const standIn = createHash('sha256').update(nameless.replace(/\.[^.]*$/, '')).digest('base64url');
   assert.equal(rows[1][2], identity('jti', FOREIGN, standIn));
   const end = await good('token inspect - --json', { input: known });

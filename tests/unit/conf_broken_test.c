@@ -10,6 +10,13 @@
 #define UP	"\4"
 #define ROUTE_	"\5"
 
+/* A token service with the database it needs, on the line below. */
+#define SERVICE(inside)	"database { url = \"postgresql://127.0.0.1/x\" }\n" \
+	"token_service { " inside " }"
+#define ISS	"issuer = \"https://self.test\" "
+#define KEY	" encryption_key = \"0123456789abcdef\" "
+#define GOOD	ISS "audience = {\"x\"}" KEY
+
 /* A good file with five places, each on a line of its own, where a mistake may stand. */
 static const char frame[] =
     LISTEN			/* 1 */
@@ -94,6 +101,36 @@ static const struct {
 	{ MAIN, "database { connections = 0 }", 0, { "database.connections", "from 1 to 1000" } },
 	{ MAIN, "token_service { issuer = \"https://own.test\" }", 0,
 	    { "token_service", "needs a database section with a url" } },
+	{ MAIN, SERVICE("audience = {\"x\"}" KEY), 1,
+	    { "token_service.issuer: it is missing", "URL" } },
+	{ MAIN, SERVICE(ISS KEY), 1, { "token_service.audience: it is missing", "orders-api" } },
+	{ MAIN, SERVICE(ISS KEY "audience = {\"*\"}"), 1, { "audience: a member is empty or", "" } },
+	{ MAIN, SERVICE(ISS "audience = {\"x\"}"), 1,
+	    { "encryption_key: it is missing", "openssl rand" } },
+	{ MAIN, SERVICE(ISS "audience = {\"x\"} encryption_key = \"short\""), 1,
+	    { "encryption_key: it has fewer than 16", "openssl rand" } },
+	{ MAIN, SERVICE(GOOD "encryption_key_file = \"/dev/null\""), 1,
+	    { "encryption_key_file: there is an encryption_key too", "" } },
+	{ MAIN, SERVICE(ISS "audience = {\"x\"} encryption_key_file = \"/no/such\""), 1,
+	    { "encryption_key_file: /no/such can't be read: No such", "" } },
+	{ MAIN, SERVICE(ISS "audience = {\"x\"} encryption_key_file = \"/dev/null\""), 1,
+	    { "encryption_key_file: it has fewer than 16", "" } },
+	{ MAIN, SERVICE("issuer = \"shop\" audience = {\"x\"}" KEY), 1,
+	    { "token_service.issuer: ", "without a query" } },
+	{ MAIN, SERVICE("issuer = \"https://a.test/?x\" audience = {\"x\"}" KEY), 1,
+	    { "token_service.issuer: it has a query", "" } },
+	{ MAIN, SERVICE("issuer = \"https://a.test\" audience = {\"x\"}" KEY), 1,
+	    { "token_service.issuer: issuer \"a\" (line 10) has the same", "" } },
+	{ MAIN, SERVICE(GOOD "path = \"oauth2\""), 1, { "path: \"oauth2\"", "begins with" } },
+	{ MAIN, SERVICE(GOOD "path = \"/\""), 1, { "path", "" } },
+	{ MAIN, SERVICE(GOOD "path = \"/a/\""), 1, { "path: \"/a/\"", "" } },
+	{ MAIN, SERVICE(GOOD "path = \"/a//b\""), 1, { "path: \"/a//b\"", "" } },
+	{ MAIN, SERVICE(GOOD "path = \"/a/../b\""), 1, { "path: \"/a/../b\"", "" } },
+	{ MAIN, SERVICE(GOOD "path = \"/a%2fb\""), 1, { "path: \"/a%2fb\"", "" } },
+	{ MAIN, SERVICE(GOOD "signing = \"HS256\""), 1, { "signing", "ES256, RS256 or EdDSA" } },
+	{ MAIN, SERVICE(GOOD "lifetime = 2678401"), 1, { "lifetime: 2678401 is out", "2678400" } },
+	{ MAIN, SERVICE(GOOD "reuse = 1.5"), 1, { "reuse: 1.5 is out of bounds", "from 0 to 1" } },
+	{ MAIN, SERVICE(GOOD "token_rate = \"30\""), 1, { "token_rate", "100/s" } },
 	{ MAIN, "shared_memory { token_cache = \"1K\" }", 0,
 	    { "shared_memory.token_cache", "from 1M" } },
 	{ MAIN, "client = 3", 0, { "missing opening brace", "client" } },
