@@ -4,6 +4,7 @@
 
 #include "gateway/base/bell.h"
 #include "gateway/base/log.h"
+#include "gateway/db/db.h"
 #include "gateway/doorman.h"
 #include "gateway/endpoints.h"
 #include "gateway/flow_table.h"
@@ -24,6 +25,7 @@ struct worker {
 	struct process		*process;
 	struct loop		*loop;
 	struct gate		*gate;
+	struct db		*db;		/* NULL: no database is configured */
 	struct endpoints	 endpoints;
 	struct signer		*signer;	/* NULL: no token service is configured */
 	struct doorman		*doorman;
@@ -97,6 +99,7 @@ run_bell(struct loop *loop, struct task *task)
 	(void)loop;
 	bell_clear(w->process->bell);
 	errand_heard(w->gate);
+	db_heard(w->db);
 }
 
 /* Only makes the loop turn, so that even an idle worker shows that it lives. */
@@ -122,6 +125,20 @@ end_turn(struct loop *loop, void *argument)
 	if (clients > 0)
 		log_warn("%zu clients are cut off: they have not ended in time", clients);
 	end(w);
+}
+
+static bool
+reach_database(struct worker *w)
+{
+	struct process *p = w->process;
+
+	if (p->config->database == NULL)
+		return true;
+	w->db = db_open(w->loop, p->config->database, p->shared, p->slot);
+	w->gate->db = w->db;
+	if (w->db == NULL)
+		log_error("out of memory");
+	return w->db != NULL;
 }
 
 /* What the gate needs where this gateway issues tokens. */
@@ -168,7 +185,7 @@ set_up(struct worker *w)
 	}
 	w->gate = gate_new(w->loop, w->process->config, w->process->shared, w->process->slot,
 	    &flow_table[FLOW_PROXY]);
-	if (w->gate == NULL || !serve_tokens(w) || !listen_to_others(w))
+	if (w->gate == NULL || !reach_database(w) || !serve_tokens(w) || !listen_to_others(w))
 		return false;
 	run_beat(w->loop, &w->beat);
 	loop_at_turn_end(w->loop, &w->turn_end, end_turn, w);
@@ -191,6 +208,7 @@ worker_main(struct process *process)
 	gate_free(&w.gate);
 	endpoints_close(&w.endpoints);
 	signer_close(&w.signer);
+	db_close(&w.db);
 	loop_free(&w.loop);
 	return good ? 0 : 1;
 }

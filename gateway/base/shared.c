@@ -14,6 +14,7 @@
 #include "shm/keys.h"
 #include "shm/lease.h"
 #include "shm/names.h"
+#include "shm/permits.h"
 #include "shm/rate.h"
 #include "shm/set.h"
 
@@ -34,6 +35,7 @@ enum part {
 	PART_BOARD,
 	PART_COUNTERS,
 	PART_NAMES,
+	PART_PERMITS,
 	PART_END
 };
 
@@ -53,6 +55,7 @@ static const struct {
 	[PART_BOARD] = { "board", BOARD_VERSION },
 	[PART_COUNTERS] = { "counters", COUNTER_VERSION },
 	[PART_NAMES] = { "names", NAMES_VERSION },
+	[PART_PERMITS] = { "permits", PERMITS_VERSION },
 };
 
 /* Where the parts lie, in the order of the enum. */
@@ -75,7 +78,7 @@ is_complete(const struct shared *s)
 	return s->control != NULL && s->token_cache != NULL && s->negative_cache != NULL &&
 	    s->leases != NULL && s->keys != NULL && s->rates != NULL && s->revocations != NULL &&
 	    s->reuse != NULL && s->replays != NULL && s->board != NULL &&
-	    s->counters != NULL && s->names != NULL;
+	    s->counters != NULL && s->names != NULL && s->permits != NULL;
 }
 
 static void
@@ -93,6 +96,7 @@ format(struct shared *s, const struct place p[PART_END], const uint8_t *key)
 	s->board = board_init(p[PART_BOARD].at, p[PART_BOARD].size);
 	s->counters = counter_init(p[PART_COUNTERS].at, p[PART_COUNTERS].size);
 	s->names = names_init(p[PART_NAMES].at, p[PART_NAMES].size, key);
+	s->permits = permits_init(p[PART_PERMITS].at, p[PART_PERMITS].size);
 }
 
 const char *
@@ -112,6 +116,7 @@ shared_create(struct shared *s, const struct shared_sizes *sizes,
 		[PART_BOARD] = board_size(),
 		[PART_COUNTERS] = counter_size(),
 		[PART_NAMES] = names_size(),
+		[PART_PERMITS] = permits_size(),
 	};
 	struct region_part_spec spec[PART_END];
 	struct place place[PART_END];
@@ -171,6 +176,7 @@ shared_attach(struct shared *s, int fd)
 	s->board = board_attach(p[PART_BOARD].at, p[PART_BOARD].size);
 	s->counters = counter_attach(p[PART_COUNTERS].at, p[PART_COUNTERS].size);
 	s->names = names_attach(p[PART_NAMES].at, p[PART_NAMES].size);
+	s->permits = permits_attach(p[PART_PERMITS].at, p[PART_PERMITS].size);
 	if (is_complete(s))
 		return NULL;
 	shared_close(s);
@@ -232,6 +238,7 @@ shared_release(struct shared *s, unsigned slot, pid_t pid)
 		return;
 	/* what a dead worker had under way is no more; done while the slot is still its own */
 	board_forget(s->board, (int)slot);
+	permits_forget(s->permits, pid, slot);
 	atomic_store(&own->clients, 0);
 	atomic_compare_exchange_strong(&own->pid, &expected, 0);
 }

@@ -27,6 +27,7 @@ struct counter;
 struct keys;
 struct lease;
 struct names;
+struct permits;
 struct rate;
 struct set;
 
@@ -91,6 +92,7 @@ struct shared {
 	struct board		*board;
 	struct counter		*counters;
 	struct names		*names;
+	struct permits		*permits;	/* of connections to the database */
 };
 
 /* Bytes of the parts whose size is the operator's choice. */

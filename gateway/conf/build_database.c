@@ -186,6 +186,7 @@ build_database(struct build *b, const struct section *root)
 	if (d == NULL)
 		return;
 	d->line = s.line;
+	d->workers = b->config->workers;
 	build_fill(b, &s, d);
 	if (!section_has(&s, "url"))
 		return;

@@ -58,8 +58,8 @@ struct config_database {
 	/* for PQconnectStartParams; both end with NULL. No name has to be looked up any more. */
 	const char	**keywords;
 	const char	**values;
-	/* of all workers of the node together */
-	unsigned	  connections;
+	unsigned	  connections;		/* of the node: one the keeper's, the rest ... */
+	unsigned	  workers;		/* ... of so many workers */
 	uint64_t	  timeout_ms;		/* for a query's outcome */
 	int		  line;
 };

@@ -4,6 +4,8 @@
  * While one batch is committing, the next gathers; so a lone row waits for nobody, and under load
  * a commit carries as many rows as came meanwhile (at most BATCH_ROWS_MAX). The statement takes
  * one array per column and unnests them. A row is done when its batch is committed, never before.
+ * If the server refuses a batch for what stands in it, its rows go out again one by one, so a row
+ * that can't be is nobody else's loss.
  */
 #ifndef GATEWAY_DB_BATCH_H
 #define GATEWAY_DB_BATCH_H
@@ -17,13 +19,15 @@
 struct batch;
 
 struct batch_row {
-	/* one per column; copied when the batch is sent, must stay until then or batch_end */
+	/* one per column; they must stay until there is an outcome, or batch_end */
 	struct span	 values[DB_PARAMS_MAX];
 	struct task	*task;		/* woken when there is an outcome */
 	enum db_outcome	 outcome;
+	char		 sqlstate[6];	/* with DB_REFUSED */
 	/* the module's own */
 	struct batch	*batch;
 	struct batch_row *next, **link;
+	bool		 sent;
 	uint64_t	 deadline_ms;
 };
 
