@@ -125,6 +125,8 @@ choose(struct build *b, const struct section *s, const struct parameters *p, con
 			return NULL;
 	if (strcmp(keyword, "hostaddr") == 0 && value == NULL && hosts != NULL)
 		return find_addresses(b, s, hosts);
+	if (strcmp(keyword, "fallback_application_name") == 0 && value == NULL)
+		return "gatehouse";
 	return value;
 }
 

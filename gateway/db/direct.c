@@ -8,7 +8,7 @@
 #include "gateway/db/migration.h"
 
 #define WHY_SIZE	512
-/* Parameters of libpq's, and ours. */
+/* Parameters of libpq's, and one of ours. */
 #define PARAMETERS_MAX	96
 
 /* What the server says beside its answers ("relation exists, skipping") is nobody's business. */
@@ -37,28 +37,16 @@ direct_why(PGconn *conn, const PGresult *result, char *why, size_t size)
 			*p = ' ';
 }
 
-static bool
-has(const struct config_database *config, const char *keyword)
-{
-	for (size_t i = 0; config->keywords[i] != NULL; i++)
-		if (strcmp(config->keywords[i], keyword) == 0)
-			return true;
-	return false;
-}
-
-/* The configured parameters, and a time for connecting if there is none among them. */
+/* The configured parameters; a time for connecting that is among them comes after ours. */
 static PGconn *
 dial(const struct config_database *config)
 {
-	const char *keywords[PARAMETERS_MAX] = { "connect_timeout", "fallback_application_name" };
-	const char *values[PARAMETERS_MAX] = { "5", "gatehouse" };
-	size_t n = 2;
+	const char *keywords[PARAMETERS_MAX] = { "connect_timeout" };
+	const char *values[PARAMETERS_MAX] = { "5" };
 
-	if (has(config, "connect_timeout"))
-		keywords[0] = "fallback_application_name", values[0] = "gatehouse";
-	for (size_t i = 0; config->keywords[i] != NULL && n + 1 < PARAMETERS_MAX; i++, n++) {
-		keywords[n] = config->keywords[i];
-		values[n] = config->values[i];
+	for (size_t i = 0; config->keywords[i] != NULL && i + 2 < PARAMETERS_MAX; i++) {
+		keywords[i + 1] = config->keywords[i];
+		values[i + 1] = config->values[i];
 	}
 	return PQconnectdbParams(keywords, values, 0);
 }
