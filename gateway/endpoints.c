@@ -23,6 +23,9 @@ static const struct {
 	unsigned	 methods;
 	enum flow_name	 flow;
 } rows[] = {
+	{ UNDER_PATH, "/token", POSTS, FLOW_TOKEN },
+	{ UNDER_PATH, "/introspect", POSTS, FLOW_INTROSPECT },
+	{ UNDER_PATH, "/revoke", POSTS, FLOW_REVOKE },
 	{ UNDER_PATH, "/jwks", READS, FLOW_JWKS },
 	{ UNDER_ROOT, "/.well-known/oauth-authorization-server", READS, FLOW_METADATA },
 	{ UNDER_ROOT, "/.well-known/openid-configuration", READS, FLOW_METADATA },

@@ -9,6 +9,7 @@
 #include "gateway/endpoints.h"
 #include "gateway/flow_table.h"
 #include "gateway/loop/loop.h"
+#include "gateway/oauth/service.h"
 #include "gateway/request/errand.h"
 #include "gateway/request/gate.h"
 #include "gateway/title.h"
@@ -28,6 +29,7 @@ struct worker {
 	struct db		*db;		/* NULL: no database is configured */
 	struct endpoints	 endpoints;
 	struct signer		*signer;	/* NULL: no token service is configured */
+	struct service		*service;	/* the same */
 	struct doorman		*doorman;
 	enum worker_state	 state;
 	struct task		 orders;
@@ -152,8 +154,10 @@ serve_tokens(struct worker *w)
 		return true;
 	w->signer = signer_open(service->encryption_key, alg_row(key_make_alg(service)),
 	    w->process->shared->keys);
-	if (w->signer != NULL && endpoints_open(&w->endpoints, w->process->config)) {
-		g->signer = w->signer;
+	g->signer = w->signer;
+	if (w->signer != NULL && endpoints_open(&w->endpoints, w->process->config) &&
+	    (w->service = service_open(g)) != NULL) {
+		g->service = w->service;
 		g->endpoints = w->endpoints.list;
 		g->n_endpoints = w->endpoints.n;
 		return true;
@@ -206,6 +210,7 @@ worker_main(struct process *process)
 	}
 	doorman_free(&w.doorman);
 	gate_free(&w.gate);
+	service_close(&w.service);
 	endpoints_close(&w.endpoints);
 	signer_close(&w.signer);
 	db_close(&w.db);

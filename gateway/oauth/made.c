@@ -1,0 +1,134 @@
+#include "gateway/oauth/made.h"
+
+#include <openssl/rand.h>
+
+#include "gateway/base/text.h"
+#include "gateway/db/value.h"
+#include "gateway/oauth/oauth.h"
+#include "gateway/oauth/service.h"
+#include "gateway/token/digest.h"
+#include "gateway/token/mint.h"
+#include "gateway/token/revocations.h"
+
+#define ANSWER_ROOM	160	/* beside tokens and scope */
+
+bool
+made_by_chance(struct made *made)
+{
+	return uuid_now(made->id) && RAND_priv_bytes(made->secret, sizeof(made->secret)) == 1;
+}
+
+struct span
+made_digest(const struct made *made)
+{
+	return made->kid.n > 0 ? (struct span){ NULL, 0 } :
+	    span_make(made->digest, sizeof(made->digest));
+}
+
+static enum fault
+make_opaque(struct request *r, struct made *made)
+{
+	char *text = arena_alloc(&r->arena, OPAQUE_TEXT);
+
+	if (text == NULL)
+		return FAULT_NO_MEMORY;
+	opaque_write(OPAQUE_ACCESS, made->id, made->secret, text);
+	made->text = span_make(text, OPAQUE_TEXT);
+	digest_sha256(made->text, made->digest);
+	return FAULT_COUNT;
+}
+
+static enum fault
+make_jwt(struct request *r, struct made *made)
+{
+	const struct oauth *o = r->oauth;
+	const struct mint_claims claims = {
+		.issuer = r->gate->service->issuer,
+		.subject = o->client->id,
+		.client_id = o->client->id,
+		.jti = span_make(made->jti, sizeof(made->jti)),
+		.scope = o->scope,
+		.audience = o->audiences,
+		.n_audience = o->n_audiences,
+		.issued_s = made->issued_s,
+		.expires_s = made->expires_s,
+	};
+
+	switch (mint_jwt(r->gate->signer, &claims, loop_wall_s(r->gate->loop), &r->arena,
+	    &made->text)) {
+	case MINT_DONE:
+		made->kid = arena_copy(&r->arena, signer_kid(r->gate->signer));
+		return made->kid.n > 0 ? FAULT_COUNT : FAULT_NO_MEMORY;
+	case MINT_NO_KEY:
+		return FAULT_NO_KEYS;
+	case MINT_NO_MEMORY:
+		break;
+	}
+	return FAULT_NO_MEMORY;
+}
+
+/*
+ * True if the token is revoked already: its client or subject was, in this very second, and a
+ * token tells no more of its time than seconds.
+ */
+static bool
+is_stillborn(const struct request *r, const struct made *made)
+{
+	struct span client = r->oauth->client->id;
+	const struct revocations_token token = {
+		.issuer = r->gate->service->issuer,
+		.subject = client,
+		.client = client,
+		.kid = made->kid.n > 0 ? made->kid : (struct span){ NULL, 0 },
+		.issued_s = made->issued_s,
+	};
+
+	return revocations_check_token(r->gate->shared, &token,
+	    loop_wall_s(r->gate->loop)) == SET_YES;
+}
+
+enum fault
+made_token(struct request *r, struct made *made, int64_t issued_s)
+{
+	const struct oauth_client *client = r->oauth->client;
+	struct service *service = r->gate->service;
+	int64_t lifetime_s = client->lifetime_s > 0 ? client->lifetime_s :
+	    (int64_t)service->config->lifetime_s;
+
+	uuid_text(made->id, made->jti);
+	identity_make(IDENTITY_JTI, service->issuer, span_make(made->jti, sizeof(made->jti)),
+	    made->identity);
+	made->issued_s = issued_s;
+	made->expires_s = issued_s + lifetime_s;
+	value_put_i64(made->client, client->number);
+	value_put_time(made->issued, made->issued_s);
+	value_put_time(made->expires, made->expires_s);
+	enum fault wrong = client->opaque ? make_opaque(r, made) : make_jwt(r, made);
+	return wrong == FAULT_COUNT && is_stillborn(r, made) ? FAULT_JUST_REVOKED : wrong;
+}
+
+enum step_result
+answer_token(struct request *r, enum outcome outcome, struct span token, int64_t expires_s,
+    struct span refresh_token)
+{
+	struct span scope = r->oauth->scope;
+	int64_t left_s = expires_s - loop_wall_s(r->gate->loop);
+	size_t room = ANSWER_ROOM + token.n + refresh_token.n + 6 * scope.n;
+	struct text t = { arena_alloc(&r->arena, room), 0, room, false };
+
+	if (t.p == NULL)
+		return fault(r, FAULT_NO_MEMORY);
+	text_put(&t, SPAN("{\"access_token\":\""));
+	text_put(&t, token);
+	text_put(&t, SPAN("\",\"token_type\":\"Bearer\",\"expires_in\":"));
+	text_u64(&t, left_s > 0 ? (uint64_t)left_s : 0);
+	text_put(&t, SPAN(",\"scope\":"));
+	text_json(&t, scope);
+	if (refresh_token.n > 0) {
+		text_put(&t, SPAN(",\"refresh_token\":\""));
+		text_put(&t, refresh_token);
+		text_char(&t, '"');
+	}
+	text_put(&t, SPAN("}\n"));
+	return answer_json(r, outcome, text_span(&t));
+}

@@ -1,0 +1,153 @@
+/*
+ * Revocation (RFC 7009): the end of a token, committed first, then known to every worker of this
+ * node, then answered. Other nodes hear of it by the feed.
+ *
+ * 200 is also the answer for what is no token, or no good one any more, and for a token of somebody
+ * else, which is left alone: whoever asks learns nothing of tokens that are not his.
+ */
+#include "gateway/db/batch.h"
+#include "gateway/db/value.h"
+#include "gateway/oauth/answer.h"
+#include "gateway/oauth/family.h"
+#include "gateway/oauth/oauth.h"
+#include "gateway/oauth/refresh.h"
+#include "gateway/oauth/service.h"
+#include "gateway/token/facts.h"
+#include "gateway/token/revocations.h"
+#include "shm/cache.h"
+
+#define MARGIN_S	60	/* kept so much longer: clocks of nodes differ */
+
+/* A token on its way into the revocations; in the arena. */
+struct revoking {
+	struct batch_row	row;
+	struct arena_cleanup	cleanup;
+	uint8_t			identity[IDENTITY_SIZE];
+	int64_t			expires_s;
+	char			expires[8];
+	struct family_end	end;
+};
+
+static enum step_result
+say_done(struct request *r)
+{
+	return answer_json(r, OUTCOME_REVOKED, SPAN("{}\n"));
+}
+
+static enum step_result
+leave_alone(struct request *r)
+{
+	return answer_json(r, OUTCOME_INACTIVE, SPAN("{}\n"));
+}
+
+static bool
+may_revoke(const struct request *r, const struct facts *f)
+{
+	const struct oauth_client *client = r->oauth->client;
+
+	if (client->revokes_any)
+		return true;
+	return r->judgement.issuer != NULL && r->judgement.issuer->own &&
+	    span_eq(facts_get(f, FACTS_CLIENT), client->id);
+}
+
+static void
+end_row(void *revoking)
+{
+	struct revoking *v = revoking;
+
+	batch_end(&v->row);
+}
+
+/* The columns of SQL_INSERT_REVOCATIONS. */
+static void
+fill_row(struct request *r, struct revoking *v, const struct facts *f)
+{
+	const struct span values[] = {
+		identity_name(IDENTITY_JTI), span_make(v->identity, sizeof(v->identity)),
+		span_make(v->expires, sizeof(v->expires)), facts_get(f, FACTS_ISSUER),
+		facts_get(f, FACTS_JTI),
+	};
+
+	memcpy(v->identity, f->identity, sizeof(v->identity));
+	v->expires_s = f->exp_s + MARGIN_S;
+	value_put_time(v->expires, v->expires_s);
+	memcpy(v->row.values, values, sizeof(values));
+	v->row.task = r->task;
+	arena_defer(&r->arena, &v->cleanup, end_row, v);
+}
+
+static enum step_result
+revoke_access(struct request *r, struct revoking *v)
+{
+	const struct facts *f = r->judgement.facts;
+
+	if (v->row.task == NULL) {
+		if (r->judgement.verdict == VERDICT_KEYS_UNAVAILABLE)
+			return fault(r, FAULT_NO_KEYS);
+		if (r->judgement.verdict == VERDICT_NO_MEMORY)
+			return fault(r, FAULT_NO_MEMORY);
+		if (r->judgement.verdict != VERDICT_ACTIVE || f == NULL || !may_revoke(r, f))
+			return leave_alone(r);
+		/* what is known to be revoked was committed before */
+		if (revocations_check(r->gate->shared, f, loop_wall_s(r->gate->loop)) == SET_YES)
+			return say_done(r);
+		fill_row(r, v, f);
+	}
+	switch (batch_run(r->gate->service->revocations, &v->row)) {
+	case RUN_WAIT:
+		return STEP_WAIT;
+	case RUN_FAIL:
+		return fault(r, FAULT_UNAVAILABLE);
+	case RUN_DONE:
+		break;
+	}
+	const struct revocation revocation = { IDENTITY_JTI, v->identity, REVOKED_ALWAYS,
+		v->expires_s };
+	revocations_put(r->gate->shared, &revocation, loop_wall_s(r->gate->loop));
+	cache_remove(r->gate->shared->token_cache, r->judgement.digest);
+	return say_done(r);
+}
+
+static enum step_result
+revoke_refresh(struct request *r, struct revoking *v)
+{
+	struct refresh_search *s = r->oauth->refresh;
+	const struct oauth_client *client = r->oauth->client;
+
+	if (v->end.query.task == NULL) {
+		switch (refresh_search_run(r, s)) {
+		case REFRESH_WAIT:
+			return STEP_WAIT;
+		case REFRESH_UNAVAILABLE:
+			return fault(r, FAULT_UNAVAILABLE);
+		case REFRESH_NONE:
+			return leave_alone(r);
+		case REFRESH_FOUND:
+			break;
+		}
+		if (s->client != client->number && !client->revokes_any)
+			return leave_alone(r);
+	}
+	switch (family_revoke(r, &v->end, s->family)) {
+	case RUN_WAIT:
+		return STEP_WAIT;
+	case RUN_FAIL:
+		return fault(r, FAULT_UNAVAILABLE);
+	case RUN_DONE:
+		break;
+	}
+	return say_done(r);
+}
+
+enum step_result
+revoke_token(struct request *r)
+{
+	struct oauth *o = r->oauth;
+
+	if (o->revoking == NULL &&
+	    (o->revoking = arena_zalloc(&r->arena, sizeof(*o->revoking))) == NULL)
+		return fault(r, FAULT_NO_MEMORY);
+	return o->refresh != NULL ? revoke_refresh(r, o->revoking) :
+	    revoke_access(r, o->revoking);
+}

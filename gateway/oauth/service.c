@@ -1,0 +1,74 @@
+#include "gateway/oauth/service.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/db/batch.h"
+#include "gateway/oauth/client_book.h"
+#include "gateway/token/alg.h"
+
+static const enum value_type token_columns[] = {
+	VALUE_UUID, VALUE_BYTEA, VALUE_INT8, VALUE_TIMESTAMPTZ, VALUE_TIMESTAMPTZ, VALUE_TEXT,
+	VALUE_TEXT,
+};
+static const enum value_type revocation_columns[] = {
+	VALUE_TEXT, VALUE_BYTEA, VALUE_TIMESTAMPTZ, VALUE_TEXT, VALUE_TEXT,
+};
+
+#define COLUMNS(array)	(array), sizeof(array) / sizeof((array)[0])
+
+/* The token endpoint stands at the issuer's host, below the configured path. */
+static char *
+make_endpoint(const struct config_token_service *config)
+{
+	const char *host = strstr(config->issuer, "://");
+	const char *path = host == NULL ? NULL : strchr(host + 3, '/');
+	int n = path == NULL ? (int)strlen(config->issuer) : (int)(path - config->issuer);
+	char *url;
+
+	return asprintf(&url, "%.*s%s/token", n, config->issuer, config->path) < 0 ? NULL : url;
+}
+
+struct service *
+service_open(struct gate *gate)
+{
+	const struct config_token_service *config = gate->config->token_service;
+	struct service *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->config = config;
+	s->issuer = span_of(config->issuer);
+	s->token_endpoint = span_of(make_endpoint(config));
+	s->book = client_book_new(gate->loop, gate->db, gate->shared);
+	s->tools = alg_tools_new();
+	s->tokens = batch_new(gate->loop, gate->db, SQL_INSERT_TOKENS, COLUMNS(token_columns));
+	s->revocations = batch_new(gate->loop, gate->db, SQL_INSERT_REVOCATIONS,
+	    COLUMNS(revocation_columns));
+	s->patience_ms = gate->config->database->timeout_ms;
+	if (s->token_endpoint.p == NULL || s->book == NULL || s->tools == NULL ||
+	    s->tokens == NULL || s->revocations == NULL ||
+	    !seal_derive(config->encryption_key, SEAL_REFRESH_TOKENS, &s->refresh_key)) {
+		log_error("the token service can't be opened: out of memory, or OpenSSL fails");
+		service_close(&s);
+	}
+	return s;
+}
+
+void
+service_close(struct service **service)
+{
+	struct service *s = *service;
+
+	*service = NULL;
+	if (s == NULL)
+		return;
+	client_book_free(&s->book);
+	batch_free(&s->tokens);
+	batch_free(&s->revocations);
+	alg_tools_free(&s->tools);
+	seal_forget(&s->refresh_key);
+	free((char *)s->token_endpoint.p);
+	free(s);
+}
