@@ -10,6 +10,7 @@
 #include "shm/cache.h"
 #include "shm/counter.h"
 #include "shm/keys.h"
+#include "shm/permits.h"
 #include "shm/set.h"
 #include "shm/names.h"
 
@@ -170,6 +171,22 @@ measure_revocations(const struct process *p, struct metric_page *page)
 		    (double)(clock_ms() - known_ms) / 1000, 0);
 }
 
+static void
+measure_database(const struct process *p, struct metric_page *page)
+{
+	unsigned up = permits_count(p->shared->permits, PERMITS_UP);
+	unsigned coming_up = permits_count(p->shared->permits, PERMITS_COMING_UP);
+
+	if (p->config->database == NULL)
+		return;
+	unsigned most = p->config->database->connections;
+	metric_page_set(page, METRIC_DATABASE_CONNECTIONS, up, metric_name(SPAN("up")));
+	metric_page_set(page, METRIC_DATABASE_CONNECTIONS, coming_up,
+	    metric_name(SPAN("coming_up")));
+	metric_page_set(page, METRIC_DATABASE_CONNECTIONS,
+	    up + coming_up < most ? most - up - coming_up : 0, metric_name(SPAN("free")));
+}
+
 static bool
 make_metrics(const struct process *p, struct admin_page *page)
 {
@@ -180,6 +197,7 @@ make_metrics(const struct process *p, struct admin_page *page)
 		return false;
 	measure_shared(p, metrics);
 	measure_revocations(p, metrics);
+	measure_database(p, metrics);
 	measure_issuers(p, metrics);
 	measure_upstreams(p, metrics);
 	page->status = 200;

@@ -15,6 +15,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/pid_file.h"
+#include "gateway/schema.h"
 #include "gateway/title.h"
 #include "gateway/upgrade.h"
 
@@ -115,6 +116,25 @@ resolve_user(struct startup *s, const struct config *conf)
 	return true;
 }
 
+/* Caches and rules can be had anew; what a wrong schema would do to the store can't be undone. */
+static bool
+check_schema(const struct startup *s, const struct config *conf)
+{
+	char why[ERROR_SIZE];
+
+	switch (schema_check(conf, &s->privilege, why, sizeof(why))) {
+	case SCHEMA_FINE:
+		break;
+	case SCHEMA_UNSEEN:
+		log_warn("%s; going on without it", why);
+		break;
+	case SCHEMA_WRONG:
+		tell(conf, "%s", why);
+		return false;
+	}
+	return true;
+}
+
 static bool
 make_shared(struct startup *s, const struct config *conf)
 {
@@ -199,7 +219,7 @@ startup_begin(struct startup *s, const char *conf_path, int argc, char **argv,
 		fprintf(stderr, "%s%s", error, error[strlen(error) - 1] == '\n' ? "" : "\n");
 		return NULL;
 	}
-	if (resolve_user(s, conf) && startup_open_logs(s, conf) &&
+	if (resolve_user(s, conf) && startup_open_logs(s, conf) && check_schema(s, conf) &&
 	    take_or_open(s, conf, listeners)) {
 		startup_warn(conf, NULL);
 		s->pid_file = strdup(conf->pid_file);

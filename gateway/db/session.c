@@ -26,6 +26,7 @@
 
 #define DROP_AFTER_MS	500	/* beyond the deadline of the first query in flight */
 #define CONNECT_MIN_MS	1000
+#define NAME_SIZE	24
 
 static const struct {
 	const char	*text;
@@ -42,9 +43,9 @@ static const char read_schema[] = "SELECT max(version) AS " VERSION_COLUMN
     " FROM schema_migrations";
 
 static void
-statement_name(char name[16], int statement)
+statement_name(char name[NAME_SIZE], int statement)
 {
-	snprintf(name, 16, "gatehouse_%d", statement);
+	snprintf(name, NAME_SIZE, "gatehouse_%d", statement);
 }
 
 static void
@@ -208,7 +209,7 @@ session_send(struct session *c, struct db_query *q)
 	const char *values[DB_PARAMS_MAX];
 	int lengths[DB_PARAMS_MAX], formats[DB_PARAMS_MAX];
 	int n = sql_table[q->statement].n_params;
-	char name[16];
+	char name[NAME_SIZE];
 
 	must(session_has_room(c));
 	for (int i = 0; i < n; i++) {
@@ -243,7 +244,7 @@ send_text(struct session *c, const char *text, const char *parameter)
 static bool
 send_set_up(struct session *c)
 {
-	char number[32], name[16], listen[80];
+	char number[32], name[NAME_SIZE], listen[80];
 
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)c->db->config->timeout_ms);
 	if (PQsetnonblocking(c->pg, 1) != 0 || !PQenterPipelineMode(c->pg) ||
