@@ -70,6 +70,7 @@ need_bench()
 {
 	need_build
 	need nodejs command -v node
+	need npm command -v npm
 	need nginx-light test -x /usr/sbin/nginx
 	need wrk command -v wrk
 	need haproxy command -v haproxy

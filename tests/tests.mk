@@ -34,7 +34,7 @@ tests/node_modules/.installed: tests/package.json tests/package-lock.json
 	@cd tests && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Gatehouse beside nginx: CASE=, PEERS=, ROUNDS=, SECONDS=, CONNECTIONS= and THREADS= choose; see
+# Gatehouse beside its peers: CASE=, PEERS=, ROUNDS=, SECONDS=, CONNECTIONS= and THREADS= choose; see
 # tests/bench/README.md. bench-smoke only proves that it runs and that every answer was right.
 BENCH_OPTIONS = $(if $(CASE),--case $(CASE)) $(if $(PEERS),--peers $(PEERS)) \
 	$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
@@ -53,7 +53,7 @@ $(BUILD)/bench/load: tests/bench/load.c
 	@echo "  cc $<"
 	@$(CC) -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -O2 -g -o $@ $<
 
-bench bench-smoke:
+bench bench-smoke: modules
 	@tests/setup.sh bench
 	@$(MAKE) --no-print-directory all $(BUILD)/bench/load
 	@ulimit -n $$(ulimit -Hn) && GATEHOUSE_BIN=$(or $(GATEHOUSE_BIN),$(BUILD)/gatehouse) \

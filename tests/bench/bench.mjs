@@ -14,13 +14,19 @@ import { measureCase } from './measure.mjs';
 import { measureMemory, memoryReport } from './memory.mjs';
 import { PEERS } from './peers.mjs';
 import { run } from './processes.mjs';
-import { caseReport, machineReport, settingOf, summaryReport } from './report.mjs';
+import { caseReport, machineReport, settingOf, summaryReports } from './report.mjs';
 import { FOLDER, checkAnswers, startAll } from './site.mjs';
 import { expect, tally } from './tally.mjs';
+import { TOKEN_CASES } from './token_cases.mjs';
+import { TOKEN_PEERS } from './token_peers.mjs';
+import { startTokenSite } from './token_site.mjs';
 import { makeTokens } from './tokens.mjs';
 
 /** Not a case of load: what a connection, a request and a token take, of memory. */
 const MEMORY = { name: 'memory' };
+const LOADS = [...CASES, ...TOKEN_CASES];
+const EVERYBODY = [...PEERS, ...TOKEN_PEERS];
+const POSTGRES = ['psql', '--version'];
 
 function pick(all, names, what) {
   return names.split(',').map((name) => {
@@ -45,43 +51,57 @@ function options() {
     if (Number.isInteger(value) && value > 0) return value;
     throw new Error(`--${name} must be a whole number above 0, not "${values[name]}"`);
   };
-  const all = values.smoke ? CASES.filter(({ smoke }) => smoke) : [...CASES, MEMORY];
+  const all = values.smoke ? LOADS.filter(({ smoke }) => smoke) : [...LOADS, MEMORY];
   return {
     smoke: values.smoke,
     rounds: number('rounds', values.smoke ? 1 : 5),
     seconds: number('seconds', values.smoke ? 1 : 2),
     connections: number('connections', 64),
     threads: number('threads', 1),
-    cases: values.case === undefined ? all : pick([...CASES, MEMORY], values.case, 'case'),
-    peers: values.peers === undefined ? PEERS : pick(PEERS, values.peers, 'peer'),
+    cases: values.case === undefined ? all : pick([...LOADS, MEMORY], values.case, 'case'),
+    peers: values.peers === undefined ? EVERYBODY : pick(EVERYBODY, values.peers, 'peer'),
   };
 }
 
 async function versions(peers) {
-  const known = peers.filter((peer) => peer.version).map((peer) => peer.version);
+  const known = [...peers.filter((peer) => peer.version).map((peer) => peer.version), POSTGRES];
   const texts = await Promise.all(known.map(([command, ...args]) => run(command, args)));
-  return texts.map((text) => text.trim().split('\n').slice(0, 2).join(', '));
+  return [...new Set(texts.map((text) => text.trim().split('\n').slice(0, 2).join(', ')))];
 }
 
-// OpenSSL's own time to verify a signature, on one core, in microseconds
-async function verifyUs(what) {
+// OpenSSL's own times to make and to verify a signature, on one core, in microseconds
+async function speedOf(what) {
   const text = await run('openssl', ['speed', '-seconds', 1, what]);
-  return 1e6 / Number(text.trim().split(/\s+/).at(-1));
+  const [signUs, verifyUs] = text.trim().split(/\s+/).slice(-2).map((count) => 1e6 / count);
+  return { signUs, verifyUs };
 }
 
-async function runCase(item, usual, { keys, tokens }) {
-  const given = { ...usual, connections: item.connections ?? usual.connections };
+// the time of the signature that the case names, and nothing if it names none
+async function signatureUs({ verify, sign }) {
+  if (verify !== undefined) return [(await speedOf(verify)).verifyUs];
+  return sign === undefined ? [] : [(await speedOf(sign)).signUs];
+}
+
+async function startSite(item, given, { keys, tokens }) {
+  if (item.service) return startTokenSite(item, given);
   const site = await startAll(item, given, keys, tokens);
+  return { ...site, check: () => checkAnswers(site, item, tokens) };
+}
+
+async function runCase(item, usual, made) {
+  const { tokens } = made;
+  const given = { ...usual, connections: item.connections ?? usual.connections };
+  const site = await startSite(item, given, made);
   try {
     const start = loadavg()[0];
-    await checkAnswers(site, item, tokens);
+    await site.check(item);
     if (tally.failed > 0) return null;
-    const verify = item.verify && [await verifyUs(item.verify)];
+    const early = await signatureUs(item);
     const measured = await measureCase(site, item, given, tokens);
-    if (verify) verify.push(await verifyUs(item.verify));
+    const openssl = [...early, ...(await signatureUs(item))];
     const token = item.token ? tokens[item.token].length : 0;
-    const setting = settingOf({ item, given, token, start, verify });
-    return { item, peers: site.peers, setting, verify, ...measured };
+    const setting = settingOf({ item, given, token, start, openssl });
+    return { item, peers: site.peers, setting, openssl, ...measured };
   } finally {
     await site.stop();
   }
@@ -91,7 +111,7 @@ function save(head, found, name) {
   const cases = [...found.values()].filter(({ samples }) => samples !== undefined);
   const text = [
     head,
-    ...(cases.length > 0 ? [summaryReport(cases)] : []),
+    ...summaryReports(cases),
     ...goalsReport(found),
     ...(found.has(MEMORY.name) ? [memoryReport(found.get(MEMORY.name))] : []),
     ...cases.map(caseReport),

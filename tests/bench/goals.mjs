@@ -19,7 +19,7 @@ const toOneToken = (many, one) => to('nginx', cpu)(many) / to('nginx', cpu)(one)
 function verifications(uncached, one) {
   const middle = (name) => median(uncached.samples.get(name).map(cpu));
   const cached = middle('nginx') * to('nginx', cpu)(one);
-  return (middle('gatehouse') - cached) / median(uncached.verify);
+  return (middle('gatehouse') - cached) / median(uncached.openssl);
 }
 
 const most = (limit) => ({ limit: `<= ${limit}`, met: (value) => value <= limit });

@@ -1,9 +1,10 @@
 /*
  * A load generator for what wrk cannot do: a token of its own for each request, far more open
- * connections than requests under way, and a fixed rate. One thread, one epoll set.
+ * connections than requests under way, a fixed rate, and a look into each answer. One thread, one
+ * epoll set.
  *
- *	load -p PORT -u PATH -c CONNECTIONS -a ACTIVE -d SECONDS [-r RATE]
- *	    [-t FILE [-m TOKENS] [-1 [-o FIRST]]]
+ *	load -p PORT -u PATH | -q REQUEST -c CONNECTIONS -a ACTIVE -d SECONDS [-r RATE]
+ *	    [-t FILE [-m TOKENS] [-1 [-o FIRST]]] [-x TEXT]
  *
  * Opens all connections, says "ready", and waits for a line on its input, so that the caller can
  * read the proxy's clocks after the connecting. Then at most ACTIVE requests are under way at a
@@ -13,6 +14,11 @@
  * one length; the first TOKENS of them are chosen at random, with -1 in order and each once,
  * from number FIRST on. The result is one line, as wrk.lua prints it. A head and its body must fit
  * into ANSWER_MAX.
+ *
+ * The request is GET PATH with such a token, or what the file REQUEST holds, in which {} stands for
+ * a line of FILE. With -x each answer must have status 200 and hold TEXT; told are how many were
+ * `wrong`, how often what follows TEXT, up to the next quote, has `changed` from one answer to the
+ * next, and how many different lines of FILE were `chosen`.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -47,7 +53,7 @@ struct connection {
 struct load {
 	int port, connections, active, seconds;
 	double rate;
-	const char *path, *file;
+	const char *path, *file, *request, *text;
 	bool once;
 
 	const char *tokens;
@@ -55,10 +61,13 @@ struct load {
 
 	int epoll, under_way;
 	struct connection *all, *idle, **idle_end;
-	char head[REQUEST_MAX];
-	size_t head_length;
+	char head[REQUEST_MAX], *tail;
+	size_t head_length, tail_length;
 
 	uint64_t begin_ns, end_ns, last_ns, issued, bytes, failed, over_399;
+	uint64_t wrong, changed, chosen;
+	bool *was_chosen;
+	char *last;
 	uint32_t *latencies_us;
 	uint64_t samples;
 };
@@ -114,6 +123,10 @@ pick_token(struct load *l)
 		l->seed ^= l->seed << 17;
 		n = l->seed % l->token_count;
 	}
+	if (l->was_chosen != NULL) {
+		l->chosen += !l->was_chosen[n];
+		l->was_chosen[n] = true;
+	}
 	return l->tokens + n * l->stride;
 }
 
@@ -165,7 +178,8 @@ connect_all(struct load *l)
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->all = calloc((size_t)l->connections, sizeof(*l->all));
 	l->latencies_us = calloc(SAMPLES_MAX, sizeof(*l->latencies_us));
-	if (l->epoll < 0 || l->all == NULL || l->latencies_us == NULL)
+	l->last = calloc(1, ANSWER_MAX);
+	if (l->epoll < 0 || l->all == NULL || l->latencies_us == NULL || l->last == NULL)
 		die("memory");
 	l->idle_end = &l->idle;
 	for (n = 0; n < l->connections; n++)
@@ -177,15 +191,15 @@ send_one(struct load *l)
 {
 	struct connection *c = take_idle(l);
 	struct iovec parts[3] = { { l->head, l->head_length } };
-	size_t whole = l->head_length + 4;
+	size_t whole = l->head_length + l->tail_length;
 
 	if (l->tokens != NULL) {
 		parts[1].iov_base = (void *)pick_token(l);
 		parts[1].iov_len = l->stride - 1;
 		whole += l->stride - 1;
 	}
-	parts[2].iov_base = (void *)"\r\n\r\n";
-	parts[2].iov_len = 4;
+	parts[2].iov_base = l->tail;
+	parts[2].iov_len = l->tail_length;
 	c->due_ns = l->rate > 0 ? l->begin_ns + (uint64_t)((double)l->issued * 1e9 / l->rate)
 				: now_ns();
 	c->got = 0;
@@ -224,8 +238,29 @@ answer_length(const struct connection *c)
 }
 
 static void
+look_into(struct load *l, const struct connection *c)
+{
+	const char *found = strstr(c->answer, l->text);
+	size_t n;
+
+	if (found == NULL || strncmp(c->answer + 9, "200", 3) != 0) {
+		l->wrong++;
+		return;
+	}
+	found += strlen(l->text);
+	n = strcspn(found, "\"");
+	if (l->last[n] == '\0' && memcmp(l->last, found, n) == 0)
+		return;
+	l->changed += l->last[0] != '\0';
+	memcpy(l->last, found, n);
+	l->last[n] = '\0';
+}
+
+static void
 finish(struct load *l, struct connection *c)
 {
+	if (l->text != NULL)
+		look_into(l, c);
 	l->last_ns = now_ns();
 	if (l->samples < SAMPLES_MAX)
 		l->latencies_us[l->samples++] = (uint32_t)((l->last_ns - c->due_ns) / 1000);
@@ -312,9 +347,11 @@ tell(const struct load *l)
 {
 	qsort(l->latencies_us, l->samples, sizeof(*l->latencies_us), by_size);
 	printf("result {\"requests\":%lu,\"duration_us\":%lu,\"bytes\":%lu,\"p50_us\":%u,"
-	    "\"p99_us\":%u,\"p999_us\":%u,\"max_us\":%u,\"failed\":%lu,\"over_399\":%lu}\n",
+	    "\"p99_us\":%u,\"p999_us\":%u,\"max_us\":%u,\"failed\":%lu,\"over_399\":%lu,"
+	    "\"wrong\":%lu,\"changed\":%lu,\"chosen\":%lu}\n",
 	    l->samples, (l->last_ns - l->begin_ns) / 1000, l->bytes, percentile(l, 0.5),
-	    percentile(l, 0.99), percentile(l, 0.999), percentile(l, 1), l->failed, l->over_399);
+	    percentile(l, 0.99), percentile(l, 0.999), percentile(l, 1), l->failed, l->over_399,
+	    l->wrong, l->changed, l->chosen);
 }
 
 static void
@@ -322,10 +359,11 @@ read_options(struct load *l, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "p:u:c:a:d:r:t:m:o:1")) != -1)
+	while ((option = getopt(argc, argv, "p:u:q:c:a:d:r:t:m:o:x:1")) != -1)
 		switch (option) {
 		case 'p': l->port = atoi(optarg); break;
 		case 'u': l->path = optarg; break;
+		case 'q': l->request = optarg; break;
 		case 'c': l->connections = atoi(optarg); break;
 		case 'a': l->active = atoi(optarg); break;
 		case 'd': l->seconds = atoi(optarg); break;
@@ -333,15 +371,50 @@ read_options(struct load *l, int argc, char **argv)
 		case 't': l->file = optarg; break;
 		case 'm': l->most_tokens = strtoull(optarg, NULL, 10); break;
 		case 'o': l->next_token = strtoull(optarg, NULL, 10); break;
+		case 'x': l->text = optarg; break;
 		case '1': l->once = true; break;
 		default: exit(2);
 		}
-	if (l->port <= 0 || l->path == NULL || l->connections <= 0 || l->active <= 0 ||
-	    l->seconds <= 0) {
-		fputs("load -p PORT -u PATH -c CONNECTIONS -a ACTIVE -d SECONDS [-r RATE] "
-		    "[-t FILE [-m TOKENS] [-1 [-o FIRST]]]\n", stderr);
+	if (l->port <= 0 || (l->path == NULL) == (l->request == NULL) || l->connections <= 0 ||
+	    l->active <= 0 || l->seconds <= 0) {
+		fputs("load -p PORT -u PATH | -q REQUEST -c CONNECTIONS -a ACTIVE -d SECONDS "
+		    "[-r RATE] [-t FILE [-m TOKENS] [-1 [-o FIRST]]] [-x TEXT]\n", stderr);
 		exit(2);
 	}
+}
+
+static void
+make_get(struct load *l)
+{
+	static char end[] = "\r\n\r\n";
+
+	l->head_length = (size_t)snprintf(l->head, sizeof(l->head), "GET %s HTTP/1.1\r\n"
+	    "Host: 127.0.0.1:%d%s", l->path, l->port,
+	    l->file != NULL ? "\r\nAuthorization: Bearer " : "");
+	if (l->head_length >= sizeof(l->head))
+		die("path");
+	l->tail = end;
+	l->tail_length = strlen(end);
+}
+
+static void
+read_request(struct load *l)
+{
+	FILE *f = fopen(l->request, "r");
+	size_t n = f == NULL ? 0 : fread(l->head, 1, sizeof(l->head) - 1, f);
+	char *gap = strstr(l->head, "{}");
+
+	if (n == 0 || n == sizeof(l->head) - 1)
+		die(l->request);
+	fclose(f);
+	if ((gap == NULL) != (l->file == NULL)) {
+		fputs("a request with {} needs a file of what it stands for, and no other does\n",
+		    stderr);
+		exit(2);
+	}
+	l->head_length = gap == NULL ? n : (size_t)(gap - l->head);
+	l->tail = l->head + (gap == NULL ? n : l->head_length + 2);
+	l->tail_length = n - (size_t)(l->tail - l->head);
 }
 
 int
@@ -354,11 +427,15 @@ main(int argc, char **argv)
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 	if (l.file != NULL)
 		open_tokens(&l);
-	l.head_length = (size_t)snprintf(l.head, sizeof(l.head), "GET %s HTTP/1.1\r\n"
-	    "Host: 127.0.0.1:%d%s", l.path, l.port,
-	    l.file != NULL ? "\r\nAuthorization: Bearer " : "");
-	if (l.head_length >= sizeof(l.head))
-		die("path");
+	if (l.request != NULL)
+		read_request(&l);
+	else
+		make_get(&l);
+	if (l.text != NULL && l.file != NULL) {
+		l.was_chosen = calloc(l.token_count, sizeof(*l.was_chosen));
+		if (l.was_chosen == NULL)
+			die("memory");
+	}
 	connect_all(&l);
 	puts("ready");
 	fflush(stdout);

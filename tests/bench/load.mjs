@@ -36,6 +36,18 @@ async function byOurs(what, started) {
   return result(await run(LOAD, options, started));
 }
 
+/**
+ * Loads a token endpoint: `request` is the file of what is sent, `lines` that of what comes into it.
+ * Each answer is looked into.
+ */
+export async function loadTokens({ url, request, lines, item, seconds, connections }, started) {
+  const options = [
+    ...['-p', new URL(url).port, '-q', request, '-t', lines, '-x', item.holds],
+    ...['-c', connections, '-a', connections, '-d', seconds],
+  ];
+  return result(await run(LOAD, options, started));
+}
+
 const needsOurs = ({ pool, open, rate }) =>
   pool !== undefined || open !== undefined || rate !== undefined;
 

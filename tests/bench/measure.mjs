@@ -4,7 +4,7 @@
 import { cpus } from 'node:os';
 import { load, warm, wrongAnswers } from './load.mjs';
 import { ANSWERS } from './peers.mjs';
-import { cpuOf, cpuOfMachine, cpuOfSelf, family, pssOf } from './processes.mjs';
+import { cpuOf, cpuOfMachine, cpuOfSelf, cpuOfTree, family, pssOf } from './processes.mjs';
 import { reached } from './site.mjs';
 import { expect } from './tally.mjs';
 import { POOLS } from './tokens.mjs';
@@ -15,15 +15,15 @@ export const DISTURBED = 0.05;
 const share = (part, total) => (total > 0 ? part / total : 0);
 
 // what the kernel's clocks say at this moment
-const readClocks = (pids, others) => ({
+const readClocks = (pids, behind) => ({
   own: cpuOf(pids),
-  backend: cpuOf(others).us,
+  backend: behind === null ? 0 : cpuOfTree(behind),
   self: cpuOfSelf(),
   machine: cpuOfMachine(),
   at: performance.now() * 1000,
 });
 
-function sampleOf({ a, b, result, peer, loadedMb, item }) {
+function sampleOf({ a, b, result, peer, loadedMb, item, more }) {
   const usedUs = b.own.us - a.own.us;
   const userUs = b.own.userUs - a.own.userUs;
   const systemUs = b.own.systemUs - a.own.systemUs;
@@ -37,14 +37,17 @@ function sampleOf({ a, b, result, peer, loadedMb, item }) {
     perSecond,
     mbPerSecond: perSecond * answerMb,
     cpuUs: share(usedUs, result.requests),
+    backendUs: share(b.backend - a.backend, result.requests),
     systemShare: share(systemUs, userUs + systemUs),
     p50Ms: result.p50_us / 1000,
     p99Ms: result.p99_us / 1000,
     p999Ms: result.p999_us / 1000,
+    maxMs: result.max_us / 1000,
     restMb: peer.restMb,
     loadedMb: peer.restMb === null ? null : loadedMb,
     // the share of the machine that other programs and the host took meanwhile
     disturbed: (Math.max(0, busyUs - oursUs) + stolenUs) / ((b.at - a.at) * cpus().length),
+    ...more,
   };
 }
 
@@ -72,36 +75,47 @@ async function unseen(site, peer, item, { connections }) {
   return peer.seen;
 }
 
-// one peer, one round
-async function measure(site, peer, item, given, tokens) {
+// one load of a proxy; a site of another kind brings a turn of its own
+async function proxyTurn(site, peer, item, given, tokens) {
   const { backend, tokenFile } = site;
   const { seconds, connections, threads } = given;
   const first = await unseen(site, peer, item, given);
-  const pids = family(peer.server.pid);
-  const others = peer.server === backend.server ? [] : family(backend.server.pid);
   const token = item.token && tokens[item.token];
   const before = await reached(backend);
-  let a;
   const what = { url: peer.url, item, token, tokenFile, seconds, connections, threads };
-  const started = () => (a = readClocks(pids, others));
-  const result = await load({ ...what, once: item.once, first }, started);
-  peer.seen = first + result.requests + connections;
-  const b = readClocks(pids, others);
-  const loadedMb = pssOf(pids);
+  return {
+    load: (started) => load({ ...what, once: item.once, first }, started),
+    async check(result) {
+      peer.seen = first + result.requests + connections;
+      const { name } = peer;
+      expect(`${name}, ${item.name}, load`, wrongAnswers(result, item.status));
+      await checkReached({ backend, before, result, name, item, connections });
+    },
+  };
+}
 
-  const { name } = peer;
-  expect(`${name}, ${item.name}, load`, wrongAnswers(result, item.status));
-  await checkReached({ backend, before, result, name, item, connections });
+// one peer, one round
+async function measure(site, peer, item, given, tokens) {
+  const turn = await (site.turn?.(peer, item, given) ??
+    proxyTurn(site, peer, item, given, tokens));
+  const pids = family(peer.server.pid);
+  const behind = peer.server === site.backend.server ? null : site.backend.server.pid;
+  let a;
+  const result = await turn.load(() => (a = readClocks(pids, behind)));
+  const b = readClocks(pids, behind);
+  const loadedMb = pssOf(pids);
+  const more = await turn.check(result);
   const same = family(peer.server.pid).join() === pids.join();
-  expect(`${name}, processes`, same ? null : 'one was replaced under load');
-  return sampleOf({ a, b, result, peer, loadedMb, item });
+  expect(`${peer.name}, processes`, same ? null : 'one was replaced under load');
+  return sampleOf({ a, b, result, peer, loadedMb, item, more });
 }
 
 // each peer once: a map from its name to its sample
 async function measureRound(site, order, item, given, tokens) {
   const round = new Map();
   for (const peer of order) {
-    const sample = await measure(site, peer, item, given, tokens);
+    const seconds = given.warming ? peer.warmUpSeconds ?? 1 : given.seconds;
+    const sample = await measure(site, peer, item, { ...given, seconds }, tokens);
     round.set(peer.name, sample);
     console.error(
       `${item.name}, ${peer.name}: ${Math.round(sample.perSecond)} requests/s, ` +
@@ -118,7 +132,7 @@ async function warmUp(site, item, given, tokens) {
     expect(`${peer.name}, ${item.name}, every token once`, wrongAnswers(result, item.status));
   }
   if (!given.smoke) {
-    await measureRound(site, site.peers, item, { ...given, seconds: 1 }, tokens);
+    await measureRound(site, site.peers, item, { ...given, warming: true }, tokens);
   }
 }
 

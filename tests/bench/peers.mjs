@@ -9,7 +9,7 @@
 import { BINARY } from '../harness/gateway.mjs';
 import { POOLS, SECRET_ISSUER } from './tokens.mjs';
 
-const NGINX = '/usr/sbin/nginx';
+export const NGINX = '/usr/sbin/nginx';
 const HAPROXY = '/usr/sbin/haproxy';
 const APACHE = '/usr/sbin/apache2';
 const MANY = 1_000_000_000;
@@ -25,8 +25,8 @@ export const ANSWERS = {
   mb10: 'ten megabytes of plain text, 64 bytes in each of 163,840 lines.\n'.repeat(163_840),
 };
 
-// All nginx rows write nothing, and never close a kept connection by themselves.
-const nginx = (workers, connections, http) => `daemon off;
+/** A configuration of nginx: it writes nothing, and never closes a kept connection by itself. */
+export const nginx = (workers, connections, http) => `daemon off;
 ${asRoot ? 'user root;' : ''}
 worker_processes ${workers};
 worker_rlimit_nofile ${4 * connections + 1024};
@@ -49,7 +49,7 @@ ${http}
 }
 `;
 
-const runNginx = ['-p', '.', '-c', 'nginx.conf', '-e', 'stderr'];
+export const runNginx = ['-p', '.', '-c', 'nginx.conf', '-e', 'stderr'];
 
 /** The backend of all peers. Its /status page counts what reached it. */
 export const BACKEND = {

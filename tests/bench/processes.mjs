@@ -2,7 +2,8 @@
 // them: CPU time and memory, summed over a process and all its descendants.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -129,6 +130,22 @@ export function cpuOf(pids) {
   });
   const sum = (key) => each.reduce((total, one) => total + one[key], 0);
   return { us: sum('us'), userUs: sum('user') * TICK_US, systemUs: sum('system') * TICK_US };
+}
+
+/**
+ * The same of a process and all its descendants, those that have ended included: a server that
+ * forks one for each connection.
+ */
+export function cpuOfTree(pid) {
+  for (;;) {
+    try {
+      const [user, system] = fields(pid).slice(13, 15).map(Number);
+      return cpuOf(family(pid)).us + (user + system) * TICK_US;
+    } catch (error) {
+      // one ended while it was looked at
+      if (!['ENOENT', 'ESRCH'].includes(error.code) || !existsSync(`/proc/${pid}`)) throw error;
+    }
+  }
 }
 
 /** CPU time of this program and of those of its children that have ended. */

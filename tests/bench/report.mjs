@@ -29,6 +29,7 @@ const fixed = (digits) => (value) => value.toFixed(digits);
 const percent = (value) => `${Math.round(value * 100)} %`;
 
 const bulk = ({ answer, upload }) => answer !== undefined || upload !== undefined;
+const service = (item) => item.service === true;
 
 // one row a column of the table of peers: null where a peer has no such figure; `only`: the cases
 const COLUMNS = [
@@ -36,9 +37,12 @@ const COLUMNS = [
   { head: 'MB/s', of: (s) => s.mbPerSecond, show: whole, only: bulk },
   { head: 'CPU µs/request', of: (s) => s.cpuUs, show: fixed(1), range: true },
   { head: 'of it system', of: (s) => s.systemShare, show: percent },
+  { head: '+ in PostgreSQL', of: (s) => s.backendUs, show: fixed(1), range: true, only: service },
   { head: 'p50 ms', of: (s) => s.p50Ms, show: fixed(2) },
   { head: 'p99 ms', of: (s) => s.p99Ms, show: fixed(2), range: true },
   { head: 'p99.9 ms', of: (s) => s.p999Ms, show: fixed(2) },
+  { head: 'max ms', of: (s) => s.maxMs, show: fixed(1), range: true, only: service },
+  { head: 'rows', of: (s) => s.rows, show: whole, range: true, only: service },
   { head: 'PSS MB, at rest', of: (s) => s.restMb, show: fixed(1) },
   { head: 'loaded', of: (s) => s.loadedMb, show: fixed(1) },
 ];
@@ -125,8 +129,39 @@ const quality = ({ disturbed, repeated }) =>
   `Other programs and the host took at most ${percent(disturbed)} of the machine in a ` +
   `round; ${repeated} rounds that were disturbed more were repeated.`;
 
+const took = ({ verify }, openssl) =>
+  openssl.length === 0
+    ? ''
+    : `\`openssl speed\`: a ${verify === undefined ? 'signature' : 'verification'} takes ` +
+      `${openssl.map(fixed(1)).join(' and ')} µs`;
+
+const roundsOf = ({ once }, { rounds, seconds }, start) => [
+  `${rounds} rounds of ${once ? 'at most ' : ''}${seconds} s`,
+  `load average ${start.toFixed(1)} before them`,
+];
+
+function serviceSetting({ item, given, start, openssl }) {
+  const { tokens, clients, millions, format, signing, reuse } = item;
+  const asked = tokens === undefined ? `${whole(clients)} new to each load` : whole(tokens);
+  const parts = [
+    `${tokens === undefined ? 'Clients' : 'Tokens'}: ${asked}`,
+    format === 'jwt' ? `${signing} JWTs` : 'opaque tokens',
+    reuse > 0 ? `the same token while ${percent(reuse)} of its life are left` : 'no reuse',
+    millions === undefined ? '' : `${millions} million rows before the start`,
+    `${given.connections} connections`,
+    `${WORKERS} workers each`,
+    ...roundsOf(item, given, start),
+    took(item, openssl),
+  ];
+  return `${parts.filter(Boolean).join(', ')}.`;
+}
+
 /** The setting of a case in words. */
-export function settingOf({ item, given, token, start, verify }) {
+export function settingOf(one) {
+  return one.item.service ? serviceSetting(one) : proxySetting(one);
+}
+
+function proxySetting({ item, given, token, start, openssl }) {
   const many = item.pool === undefined ? 'Token' : `${POOLS[item.pool].alg} tokens`;
   const parts = [
     token > 0 ? `${many} of about ${token} bytes` : 'No token',
@@ -135,9 +170,8 @@ export function settingOf({ item, given, token, start, verify }) {
     item.open === undefined ? '' : `${item.open} open connections`,
     `${given.connections} requests under way at a time`,
     `${item.workers ?? WORKERS} workers each`,
-    `${given.rounds} rounds of ${item.once ? 'at most ' : ''}${given.seconds} s`,
-    `load average ${start.toFixed(1)} before them`,
-    verify ? `\`openssl speed\`: a verification takes ${verify.map(fixed(1)).join(' and ')} µs` : '',
+    ...roundsOf(item, given, start),
+    took(item, openssl),
   ];
   return `${parts.filter(Boolean).join(', ')}.`;
 }
@@ -153,8 +187,15 @@ export const caseReport = (one) =>
     quality(one),
   ].join('\n\n');
 
-/** One line a case: CPU of all peers, and Gatehouse's ratios to the yardstick. */
-export function summaryReport(cases) {
+/** The summaries of both kinds of cases, as far as there are any. */
+export const summaryReports = (cases) =>
+  [
+    ['CPU µs per request, and Gatehouse\'s ratios', cases.filter(({ item }) => !item.service)],
+    ['The token service: the same, without PostgreSQL', cases.filter(({ item }) => item.service)],
+  ].flatMap(([title, those]) => (those.length > 0 ? [summaryReport(title, those)] : []));
+
+/* One line a case: CPU of all peers, and Gatehouse's ratios to the yardstick. */
+function summaryReport(title, cases) {
   const names = [...new Set(cases.flatMap(({ peers }) => peers.map(({ name }) => name)))];
   const ratio = (one, of) => {
     const ours = one.samples.get('gatehouse');
@@ -175,7 +216,7 @@ export function summaryReport(cases) {
     percent(one.disturbed),
   ]);
   const head = ['case', ...names, 'ratio to', 'CPU', 'requests/s', 'p99', 'disturbed'];
-  return `## CPU µs per request, and Gatehouse's ratios\n\n${table(head, rows)}`;
+  return `## ${title}\n\n${table(head, rows)}`;
 }
 
 /** One line on the machine and one on each version. */
