@@ -82,6 +82,7 @@ static const struct torture_subject *const subjects[TORTURE_SUBJECTS] = {
 	&torture_keys,
 	&torture_counter,
 	&torture_lease,
+	&torture_permits,
 };
 
 /* What all processes share about the torture itself. */

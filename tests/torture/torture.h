@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #define TORTURE_WORKERS 4
-#define TORTURE_SUBJECTS 7
+#define TORTURE_SUBJECTS 8
 
 /* One process at work. Its random numbers are its own. */
 struct torture_worker {
@@ -42,6 +42,7 @@ extern const struct torture_subject torture_rate;
 extern const struct torture_subject torture_keys;
 extern const struct torture_subject torture_counter;
 extern const struct torture_subject torture_lease;
+extern const struct torture_subject torture_permits;
 
 /* A random number below n. */
 uint64_t torture_random(struct torture_worker *worker, uint64_t n);
