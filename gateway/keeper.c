@@ -8,6 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/loop/loop.h"
 #include "gateway/refresh.h"
+#include "gateway/store.h"
 #include "gateway/token/alg.h"
 #include "gateway/token/signer.h"
 #include "shm/board.h"
@@ -30,6 +31,7 @@ struct keeper {
 	size_t			 n_refreshes;
 	struct probe		**probes;
 	size_t			 n_probes;
+	struct store		*store;		/* NULL: no database is configured */
 	struct admin		*admin;		/* NULL: not asked for */
 	enum keeper_state	 state;
 	uint64_t		 leave_ms;	/* when leaving has an end */
@@ -81,6 +83,8 @@ look_for_wishes(struct keeper *k)
 	for (size_t i = 0; i < k->n_refreshes; i++)
 		if (k->refreshes[i] != NULL)
 			refresh_look(k->refreshes[i]);
+	if (k->store != NULL)
+		store_look(k->store);
 }
 
 static void
@@ -109,7 +113,7 @@ all_tried(const struct keeper *k)
 	for (size_t i = 0; i < k->n_refreshes; i++)
 		if (k->refreshes[i] != NULL && !refresh_tried(k->refreshes[i]))
 			return false;
-	return true;
+	return k->store == NULL || store_tried(k->store);
 }
 
 static void
@@ -197,6 +201,14 @@ check_upstreams(struct keeper *k)
 }
 
 static bool
+open_store(struct keeper *k)
+{
+	if (k->process->config->database != NULL)
+		k->store = store_new(k->loop, k->process, k->tools);
+	return k->process->config->database == NULL || k->store != NULL;
+}
+
+static bool
 open_admin(struct keeper *k)
 {
 	const struct listeners *listeners = &k->process->listeners;
@@ -227,7 +239,7 @@ set_up(struct keeper *k)
 	k->loop = loop_new();
 	k->tools = alg_tools_new();
 	if (k->loop != NULL && k->tools != NULL && keep_keys(k) && check_upstreams(k) &&
-	    open_admin(k) && listen_to_others(k))
+	    open_store(k) && open_admin(k) && listen_to_others(k))
 		return true;
 	log_error("the keeper cannot begin its work");
 	return false;
@@ -237,6 +249,7 @@ static void
 tear_down(struct keeper *k)
 {
 	admin_free(&k->admin);
+	store_free(&k->store);
 	for (size_t i = 0; i < k->n_probes; i++)
 		probe_free(&k->probes[i]);
 	for (size_t i = 0; i < k->n_refreshes; i++)

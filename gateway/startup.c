@@ -18,6 +18,7 @@
 #include "gateway/schema.h"
 #include "gateway/title.h"
 #include "gateway/upgrade.h"
+#include "shm/set.h"
 
 #define ERROR_SIZE	8192
 
@@ -153,9 +154,13 @@ make_shared(struct startup *s, const struct config *conf)
 		error = strerror(errno);
 	else
 		error = shared_create(&s->shared, &sizes, key, clock_wall_s());
-	if (error != NULL)
+	if (error != NULL) {
 		tell(conf, "cannot make the shared memory: %s", error);
-	return error == NULL;
+		return false;
+	}
+	/* what is revoked is not known until the keeper has read it */
+	set_mark_unsure(s->shared.revocations);
+	return true;
 }
 
 /* Caches that don't fit are a loss of warmth, not of truth: then we start with empty ones. */

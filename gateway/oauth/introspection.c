@@ -123,6 +123,8 @@ describe_access(struct request *r)
 
 	if (r->judgement.verdict == VERDICT_KEYS_UNAVAILABLE)
 		return fault(r, FAULT_NO_KEYS);
+	if (r->judgement.verdict == VERDICT_STORE_UNAVAILABLE)
+		return fault(r, FAULT_UNAVAILABLE);
 	if (r->judgement.verdict == VERDICT_NO_MEMORY)
 		return fault(r, FAULT_NO_MEMORY);
 	if (r->judgement.verdict != VERDICT_ACTIVE || f == NULL || !may_know(r, f))

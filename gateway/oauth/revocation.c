@@ -85,6 +85,8 @@ revoke_access(struct request *r, struct revoking *v)
 	if (v->row.task == NULL) {
 		if (r->judgement.verdict == VERDICT_KEYS_UNAVAILABLE)
 			return fault(r, FAULT_NO_KEYS);
+		if (r->judgement.verdict == VERDICT_STORE_UNAVAILABLE)
+			return fault(r, FAULT_UNAVAILABLE);
 		if (r->judgement.verdict == VERDICT_NO_MEMORY)
 			return fault(r, FAULT_NO_MEMORY);
 		if (r->judgement.verdict != VERDICT_ACTIVE || f == NULL || !may_revoke(r, f))
