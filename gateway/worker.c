@@ -1,6 +1,8 @@
 #include "gateway/worker.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "gateway/base/bell.h"
 #include "gateway/base/log.h"
@@ -8,6 +10,7 @@
 #include "gateway/doorman.h"
 #include "gateway/endpoints.h"
 #include "gateway/flow_table.h"
+#include "gateway/http/outbox.h"
 #include "gateway/loop/loop.h"
 #include "gateway/oauth/service.h"
 #include "gateway/request/errand.h"
@@ -25,6 +28,7 @@ enum worker_state {
 struct worker {
 	struct process		*process;
 	struct loop		*loop;
+	struct outbox		*outbox;	/* NULL: each send is a system call */
 	struct gate		*gate;
 	struct db		*db;		/* NULL: no database is configured */
 	struct endpoints	 endpoints;
@@ -179,6 +183,20 @@ listen_to_others(struct worker *w)
 	return false;
 }
 
+/* What is written in a turn leaves in one system call, where that is wanted and can be had. */
+static void
+post_together(struct worker *w)
+{
+	static const char each[] = "a system call for each send";
+
+	if (!w->process->config->io_uring)
+		log_notice("io_uring is off: %s", each);
+	else if ((w->outbox = outbox_new(w->loop)) != NULL)
+		log_notice("sends through io_uring, many in one system call");
+	else
+		log_notice("no io_uring (%s): %s", strerror(errno), each);
+}
+
 static bool
 set_up(struct worker *w)
 {
@@ -187,6 +205,7 @@ set_up(struct worker *w)
 		log_error("cannot make an event loop");
 		return false;
 	}
+	post_together(w);
 	w->gate = gate_new(w->loop, w->process->config, w->process->shared, w->process->slot,
 	    &flow_table[FLOW_PROXY]);
 	if (w->gate == NULL || !reach_database(w) || !serve_tokens(w) || !listen_to_others(w))
@@ -214,6 +233,7 @@ worker_main(struct process *process)
 	endpoints_close(&w.endpoints);
 	signer_close(&w.signer);
 	db_close(&w.db);
+	outbox_free(&w.outbox);
 	loop_free(&w.loop);
 	return good ? 0 : 1;
 }

@@ -51,6 +51,14 @@ node_suite()
 		scenario/*.test.mjs interop/*.test.mjs)
 }
 
+# the core again as on a host that forbids io_uring
+without_io_uring()
+{
+	(cd tests && GATEHOUSE_IO_URING=false GATEHOUSE_BIN=$PWD/../build/gatehouse \
+		node --test --test-reporter=tap --test-concurrency=2 \
+		scenario/{streaming,bad_upstream,large_answers,http_rules,reload,crash}.test.mjs)
+}
+
 # leaks and errors found in any process of the gateway end up in files that must not exist
 sanitized_suite()
 {
@@ -75,6 +83,7 @@ many "unit" make --no-print-directory unit
 many "unit, sanitized" make --no-print-directory unit SANITIZE=1
 many "torture" make --no-print-directory torture
 many "scenario and interop" node_suite "$PWD/build/gatehouse"
+many "core without io_uring" without_io_uring
 many "scenario and interop, sanitized" sanitized_suite
 
 echo

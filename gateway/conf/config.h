@@ -257,6 +257,7 @@ struct config {
 	enum config_ratelimit_headers	  ratelimit_headers;
 	/* open client connections per worker */
 	unsigned			  max_connections;
+	bool				  io_uring;
 	struct config_client		  client;
 	struct config_shared_memory	  shared_memory;
 	struct config_database		 *database;		/* NULL: none */

@@ -38,6 +38,7 @@ struct loop {
 	struct task	 turn_end;		/* on the queue behind the last task of a turn */
 	struct grave	*graves;
 	struct turn_end	*turn_ends;
+	struct outbox	*outbox;		/* of the writers; only carried */
 	uint64_t	 wheel_ms;		/* slots before this time have been looked at */
 	unsigned	 timers;		/* tasks in the wheel */
 	struct task	*wheel[WHEEL_SLOTS];
@@ -430,4 +431,16 @@ loop_at_turn_end(struct loop *loop, struct turn_end *e, void (*run)(struct loop 
 {
 	*e = (struct turn_end){ run, argument, loop->turn_ends };
 	loop->turn_ends = e;
+}
+
+struct outbox *
+loop_outbox(const struct loop *loop)
+{
+	return loop->outbox;
+}
+
+void
+loop_set_outbox(struct loop *loop, struct outbox *outbox)
+{
+	loop->outbox = outbox;
 }

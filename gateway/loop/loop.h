@@ -25,6 +25,7 @@
 #include "gateway/base/want.h"
 
 struct loop;
+struct outbox;
 struct task;
 
 /* Bits of watch.ready. */
@@ -123,7 +124,12 @@ void task_end(struct loop *loop, struct task *t);
 
 /* Calls dig(thing) at the end of this turn. */
 void loop_bury(struct loop *loop, struct grave *g, void (*dig)(void *), void *thing);
+/* Of several, the one that was registered last is called first. */
 void loop_at_turn_end(struct loop *loop, struct turn_end *e, void (*run)(struct loop *, void *),
     void *argument);
+
+/* Where what is written in a turn gathers, for those who write; NULL: nowhere (task_gather). */
+struct outbox *loop_outbox(const struct loop *loop);
+void loop_set_outbox(struct loop *loop, struct outbox *outbox);
 
 #endif

@@ -73,6 +73,9 @@ idle_deadline(const struct client *c)
 {
 	const struct config_client *limits = &c->gate->config->client;
 
+	/* it has not read its last answer yet */
+	if (wire_owes(&c->wire))
+		return c->quiet_since_ms + limits->send_timeout_ms;
 	if (c->gate->draining)
 		return c->quiet_since_ms + DRAIN_QUIET_MS;
 	return c->quiet_since_ms +
@@ -225,6 +228,23 @@ has_said_goodbye(const struct client *c)
 	    inbox_bytes(&c->in).n == 0 && !(c->wire.watch.ready & READY_READ);
 }
 
+/*
+ * Lets the kernel have all of the last answer: only then can the connection be shut without
+ * cutting it.
+ */
+static enum run
+hand_over(struct client *c)
+{
+	uint64_t deadline_ms = c->write_since_ms + c->gate->config->client.send_timeout_ms;
+
+	if (wire_settle(&c->wire))
+		return RUN_DONE;
+	if (!wire_owes(&c->wire) || loop_now_ms(c->gate->loop) >= deadline_ms)
+		return RUN_FAIL;
+	wait_until(c, deadline_ms);
+	return RUN_WAIT;
+}
+
 /* The request is over: on to the next, or to the end of the connection. False closes it now. */
 static bool
 finish_request(struct client *c)
@@ -243,6 +263,8 @@ finish_request(struct client *c)
 		}
 		r->must_close = run == RUN_FAIL;
 	}
+	if (r->must_close && (run = hand_over(c)) != RUN_DONE)
+		return run == RUN_WAIT;
 	bool close = r->must_close, goodbye = has_said_goodbye(c);
 	request_free(&c->request);
 	if (close) {

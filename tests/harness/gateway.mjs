@@ -38,7 +38,8 @@ process.on('exit', () =>
 
 /**
  * A whole conf from its parts: `servers` of the one upstream, then lines to add at the top, to the
- * issuer, the upstream or the one route, and further sections at the end.
+ * issuer, the upstream or the one route, and further sections at the end. GATEHOUSE_IO_URING=false in the
+ * environment runs what there is without io_uring.
  */
 export function conf({
   servers,
@@ -52,11 +53,13 @@ export function conf({
   more = '',
 }) {
   const list = servers.map((server) => `"${server}"`).join(', ');
+  const uring = process.env.GATEHOUSE_IO_URING;
   return `listen "127.0.0.1:0" { }
 admin "127.0.0.1:0" { }
 access_log = "${accessLog}"
 error_log = "-"
 workers = ${workers}
+${uring === undefined || top.includes('io_uring') ? '' : `io_uring = ${uring}`}
 ${top}
 issuer "main" {
   issuer = "${ISSUER}"
