@@ -1,9 +1,11 @@
 // The database behind a gateway: its schema, how many connections a node has, and that they come back.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { conf, gateway } from '../harness/gateway.mjs';
 import { postgres } from '../harness/postgres.mjs';
+import { tokenHouse } from '../harness/tokens.mjs';
 import { until } from '../harness/wait.mjs';
 
 const KEYS = { 'jwks.json': { keys: [] } };
@@ -94,4 +96,57 @@ test('a node has no more connections than it may, whatever happens to its worker
   assert.ok((await connections(db)) <= most);
   await settled();
   assert.ok((await up()) >= workers && (await up()) <= most);
+});
+
+test('workers without a connection of their own get their turn', async (t) => {
+  const house = await tokenHouse(t, {
+    workers: 4,
+    database: 'connections = 2',
+    service: 'reuse = 0 token_rate = ""',
+  });
+  const shop = await house.client();
+  const end = Date.now() + 3_000;
+  const answers = new Map();
+  const asker = async () => {
+    while (Date.now() < end) {
+      const { status } = await house.token(shop);
+      answers.set(status, (answers.get(status) ?? 0) + 1);
+    }
+  };
+
+  await Promise.all(Array.from({ length: 32 }, asker));
+  assert.deepEqual([...answers.keys()], [200]);
+  assert.ok((await connections(house.db)) <= 2);
+  assert.equal(await house.rows('tokens'), answers.get(200));
+});
+
+test('no token that was answered is lost when the database crashes under load', async (t) => {
+  const house = await tokenHouse(t, { fast: false, service: 'reuse = 0 token_rate = ""' });
+  const shop = await house.client();
+  const tokens = [];
+  const statuses = new Set();
+  let asking = true;
+  const asker = async () => {
+    while (asking) {
+      const { status, json } = await house.token(shop);
+      statuses.add(status);
+      if (status === 200) tokens.push(json.access_token);
+    }
+  };
+  const askers = Array.from({ length: 16 }, asker);
+
+  for (let round = 1; round <= 3; round++) {
+    const before = tokens.length;
+    await until(() => tokens.length > before + 200, 'tokens');
+    await house.db.restart('immediate');
+  }
+  const before = tokens.length;
+  await until(() => tokens.length > before, 'tokens after the last crash');
+  asking = false;
+  await Promise.all(askers);
+  assert.deepEqual([...statuses].filter((status) => status !== 200 && status !== 503), []);
+  const digests = await house.db.query('SELECT encode(digest, \'hex\') FROM tokens');
+  const kept = new Set(digests.flat());
+  const digest = (token) => createHash('sha256').update(token).digest('hex');
+  assert.equal(tokens.filter((token) => !kept.has(digest(token))).length, 0);
 });
