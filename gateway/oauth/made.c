@@ -1,7 +1,9 @@
 #include "gateway/oauth/made.h"
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/text.h"
 #include "gateway/db/value.h"
 #include "gateway/oauth/oauth.h"
@@ -15,7 +17,15 @@
 bool
 made_by_chance(struct made *made)
 {
-	return uuid_now(made->id) && RAND_priv_bytes(made->secret, sizeof(made->secret)) == 1;
+	uint8_t chance[UUID_CHANCE + OPAQUE_SECRET];
+
+	/* OpenSSL takes its time for each call, however little it is asked for */
+	if (RAND_priv_bytes(chance, sizeof(chance)) != 1)
+		return false;
+	uuid_make(made->id, (uint64_t)clock_wall_us() / 1000, chance);
+	memcpy(made->secret, chance + UUID_CHANCE, OPAQUE_SECRET);
+	OPENSSL_cleanse(chance, sizeof(chance));
+	return true;
 }
 
 struct span
