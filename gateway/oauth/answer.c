@@ -1,10 +1,12 @@
 #include "gateway/oauth/answer.h"
 
+#include "gateway/base/log.h"
 #include "gateway/base/metric.h"
 #include "gateway/base/text.h"
 
 #define FIELDS_ROOM	512
 #define BODY_ROOM	512
+#define TELL_EVERY_MS	1000
 
 #define PLAIN_FIELDS	"Content-Type: application/json\r\nCache-Control: no-store\r\n" \
 			"Pragma: no-cache\r\n"
@@ -78,6 +80,20 @@ fault_because(struct request *r, enum fault fault, struct fault_more more)
 	    sentence);
 	request_answer(r, rows[fault].status, text_span(&fields), text_span(&body));
 	return STEP_END;
+}
+
+enum step_result
+fault_store(struct request *r, enum db_outcome outcome, const char *sqlstate)
+{
+	static uint64_t told_ms;
+	uint64_t now_ms = loop_now_ms(r->gate->loop);
+
+	if (outcome == DB_REFUSED && now_ms >= told_ms + TELL_EVERY_MS) {
+		told_ms = now_ms;
+		log_error("the database refuses what the token service asks of it (SQLSTATE %s)",
+		    sqlstate);
+	}
+	return fault(r, FAULT_UNAVAILABLE);
 }
 
 static struct span

@@ -7,6 +7,7 @@
 #ifndef GATEWAY_OAUTH_ANSWER_H
 #define GATEWAY_OAUTH_ANSWER_H
 
+#include "gateway/db/db.h"
 #include "gateway/request/step.h"
 
 enum fault {
@@ -35,6 +36,11 @@ struct fault_more {
 /* Refuses; always STEP_END. */
 enum step_result fault(struct request *r, enum fault fault);
 enum step_result fault_because(struct request *r, enum fault fault, struct fault_more more);
+/*
+ * Refuses after a query or a batch that failed. What the server itself refused (a full disk, a
+ * store that is read-only) is told to the error log, once a second at most.
+ */
+enum step_result fault_store(struct request *r, enum db_outcome outcome, const char *sqlstate);
 /* 200 with this JSON, which lives in the arena or is static; always STEP_END. */
 enum step_result answer_json(struct request *r, enum outcome outcome, struct span json);
 

@@ -150,7 +150,9 @@ issue_token(struct request *r)
 		return STEP_WAIT;
 	if (run == RUN_FAIL) {
 		reuse_give_up(r);
-		return fault(r, FAULT_UNAVAILABLE);
+		return i->refreshable ?
+		    fault_store(r, i->query.outcome, i->query.sqlstate) :
+		    fault_store(r, i->row.outcome, i->row.sqlstate);
 	}
 	grant_count(r->oauth->grant);
 	reuse_publish(r, &i->made);

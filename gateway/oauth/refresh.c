@@ -83,6 +83,15 @@ read_times(struct refresh_search *s)
 	    value_time(db_value(&s->query, 0, COLUMN_EXPIRES), &s->expires_s);
 }
 
+/* A text of the row in the arena; an empty one is not null. */
+static struct span
+keep(struct request *r, const struct refresh_search *s, enum column column)
+{
+	struct span text = arena_copy(&r->arena, db_value(&s->query, 0, column));
+
+	return text.p != NULL ? text : SPAN("");
+}
+
 /* Takes the row over into the arena. */
 static enum refresh_answer
 take_row(struct request *r, struct refresh_search *s)
@@ -96,9 +105,9 @@ take_row(struct request *r, struct refresh_search *s)
 	    !opaque_same((const uint8_t *)stored.p, digest))
 		return REFRESH_NONE;
 	memcpy(s->family, family.p, family.n);
-	s->scope = arena_copy(&r->arena, db_value(&s->query, 0, COLUMN_SCOPE));
-	s->audience = arena_copy(&r->arena, db_value(&s->query, 0, COLUMN_AUDIENCE));
-	s->client_id = arena_copy(&r->arena, db_value(&s->query, 0, COLUMN_CLIENT_ID));
+	s->scope = keep(r, s, COLUMN_SCOPE);
+	s->audience = keep(r, s, COLUMN_AUDIENCE);
+	s->client_id = keep(r, s, COLUMN_CLIENT_ID);
 	s->n_audiences = 0;
 	if (!read_times(s) || !read_audience(&r->arena, s->audience, s))
 		return REFRESH_UNAVAILABLE;

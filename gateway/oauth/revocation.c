@@ -100,7 +100,7 @@ revoke_access(struct request *r, struct revoking *v)
 	case RUN_WAIT:
 		return STEP_WAIT;
 	case RUN_FAIL:
-		return fault(r, FAULT_UNAVAILABLE);
+		return fault_store(r, v->row.outcome, v->row.sqlstate);
 	case RUN_DONE:
 		break;
 	}
@@ -135,7 +135,7 @@ revoke_refresh(struct request *r, struct revoking *v)
 	case RUN_WAIT:
 		return STEP_WAIT;
 	case RUN_FAIL:
-		return fault(r, FAULT_UNAVAILABLE);
+		return fault_store(r, v->end.query.outcome, v->end.query.sqlstate);
 	case RUN_DONE:
 		break;
 	}

@@ -202,7 +202,7 @@ end_family(struct request *r, struct rotation *x)
 	case RUN_WAIT:
 		return STEP_WAIT;
 	case RUN_FAIL:
-		return fault(r, FAULT_UNAVAILABLE);
+		return fault_store(r, x->end.query.outcome, x->end.query.sqlstate);
 	case RUN_DONE:
 		break;
 	}
@@ -231,7 +231,7 @@ exchange(struct request *r, struct rotation *x)
 	case RUN_WAIT:
 		return STEP_WAIT;
 	case RUN_FAIL:
-		return fault(r, FAULT_UNAVAILABLE);
+		return fault_store(r, x->query.outcome, x->query.sqlstate);
 	case RUN_DONE:
 		break;
 	}

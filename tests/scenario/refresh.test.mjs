@@ -61,6 +61,14 @@ test('it brings a new pair, and the store holds neither', async () => {
   assert.equal((await house.refresh(app, two.refresh_token)).status, 200);
 });
 
+test('a client without scopes has refresh tokens like any other', async () => {
+  const bare = await house.client({ grants: ['client_credentials', 'refresh_token'] });
+  const one = (await house.token(bare)).json;
+  const two = await house.refresh(bare, one.refresh_token);
+  assert.equal(two.status, 200, two.body);
+  assert.equal(two.json.scope, '');
+});
+
 test('each answer is one of its kind, as nothing is reused', async () => {
   const [one, two] = [await begin(), await begin()];
   assert.notEqual(one.access_token, two.access_token);
