@@ -2,8 +2,11 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { command } from '../harness/gateway.mjs';
 import { get, send } from '../harness/http.mjs';
 import { join, migrated, SELF, service } from '../harness/service.mjs';
+import { tokenHouse } from '../harness/tokens.mjs';
 import { until } from '../harness/wait.mjs';
 
 const jwks = (gw, headers) => get(`${gw.url}/oauth2/jwks`, { headers });
@@ -93,3 +96,29 @@ test('keys stay while the database is away', async (t) => {
   await gw.sees(/keeper \d+ was ended by signal 9/);
   assert.deepEqual(await kids(gw), before);
 });
+
+for (const signing of ['ES256', 'RS256', 'EdDSA'])
+  test(`tokens signed with ${signing} are what everybody's are, until their key is killed`, async (t) => {
+    const house = await tokenHouse(t, { service: `signing = "${signing}"` });
+    const { gw } = house;
+    const shop = await house.client({ format: 'jwt', scopes: ['orders:read'] });
+    const { access_token: token } = (await house.token(shop)).json;
+    const verified = await jwtVerify(token, createLocalJWKSet((await jwks(gw)).json), {
+      issuer: 'https://gate.test',
+      audience: 'orders-api',
+      typ: 'at+jwt',
+    });
+    const { protectedHeader, payload } = verified;
+    assert.equal(protectedHeader.alg, signing);
+    assert.deepEqual([payload.sub, payload.client_id], [shop.id, shop.id]);
+    assert.equal(payload.scope, 'orders:read');
+    const ask = async () => (await get(`${gw.url}/orders`, { token })).status;
+    assert.equal(await ask(), 200);
+    const words = ['-c', 'gatehouse.conf', 'keys', 'kill', protectedHeader.kid];
+    assert.equal((await command(words, { conf: house.text, files: house.files })).code, 0);
+    await until(async () => (await ask()) === 401, 'the token to be refused');
+    await until(async () => {
+      const fresh = (await house.token(shop)).json.access_token;
+      return fresh !== token && (await get(`${gw.url}/orders`, { token: fresh })).status === 200;
+    }, 'tokens of another key');
+  });

@@ -359,6 +359,67 @@ START_TEST(no_memory_is_no_verdict)
 }
 END_TEST
 
+/* Takes in what the store says of an opaque token. */
+static enum verdict
+learn(const char *text, const char *claims, int64_t now_s)
+{
+	char *copy = strdup(claims);
+
+	ck_assert(!find(text, now_s));
+	recall_learn(recall, copy, strlen(copy), now_s, &arena, &j);
+	free(copy);
+	ck_assert_int_eq(j.source, RECALL_LOOKED_UP);
+	return j.verdict;
+}
+
+START_TEST(what_the_store_says_is_remembered)
+{
+	conf->issuers[0].own = true;
+	ck_assert_int_eq(learn("gha_1", claims_but("", NULL), NOW), VERDICT_ACTIVE);
+	ck_assert(span_eq(facts_get(j.facts, FACTS_SUBJECT), SPAN("alice")));
+	ck_assert_ptr_eq(j.issuer, &conf->issuers[0]);
+	ck_assert(find("gha_1", NOW + 299));
+	ck_assert_int_eq(j.verdict, VERDICT_ACTIVE);
+	ck_assert_int_eq(j.source, RECALL_CACHE);
+	/* no key stands behind it, so other keys change nothing */
+	publish(keys, 11, jwk_of(&second, ""));
+	ck_assert(find("gha_1", NOW));
+	ck_assert(find("gha_1", NOW + 300) == false || j.verdict == VERDICT_EXPIRED);
+	ck_assert_int_eq(learn("gha_2", claims_but("exp", "1"), NOW), VERDICT_EXPIRED);
+	ck_assert_int_eq(learn("gha_3", "{\"iss\":1}", NOW), VERDICT_WRONG_ISSUER);
+	conf->issuers[0].rules++;
+	open_recall();
+	ck_assert(!find("gha_1", NOW));
+}
+END_TEST
+
+START_TEST(what_the_store_does_not_know_is_remembered_for_a_moment)
+{
+	ck_assert(!find("gha_1", NOW));
+	recall_unknown(recall, NOW, &j);
+	ck_assert_int_eq(j.verdict, VERDICT_UNKNOWN_TOKEN);
+	ck_assert(find("gha_1", NOW + 4));
+	ck_assert_int_eq(j.verdict, VERDICT_UNKNOWN_TOKEN);
+	ck_assert_ptr_null(j.facts);
+	ck_assert(!find("gha_1", NOW + 5));
+}
+END_TEST
+
+/* A revocation between the look and the answer: what the store said then is not kept. */
+START_TEST(nothing_looked_up_is_published_after_a_revocation)
+{
+	char *claims = strdup(claims_but("", NULL));
+
+	conf->issuers[0].own = true;
+	ck_assert(!find("gha_1", NOW));
+	cache_bar(good);
+	recall_learn(recall, claims, strlen(claims), NOW, &arena, &j);
+	free(claims);
+	ck_assert_int_eq(j.verdict, VERDICT_ACTIVE);
+	ck_assert(!find("gha_1", NOW));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -387,5 +448,8 @@ main(void)
 	tcase_add_test(tc, facts_too_long_for_the_cache_are_used_all_the_same);
 	tcase_add_test(tc, a_flood_of_bad_tokens_evicts_no_good_one);
 	tcase_add_test(tc, no_memory_is_no_verdict);
+	tcase_add_test(tc, what_the_store_says_is_remembered);
+	tcase_add_test(tc, what_the_store_does_not_know_is_remembered_for_a_moment);
+	tcase_add_test(tc, nothing_looked_up_is_published_after_a_revocation);
 	return run_suite(suite);
 }
