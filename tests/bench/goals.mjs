@@ -22,6 +22,20 @@ function verifications(uncached, one) {
   return (middle('gatehouse') - cached) / median(uncached.openssl);
 }
 
+/* A figure of Gatehouse by itself: the median over the rounds, or the most of them. */
+const own = (of) => (one) => median(one.samples.get('gatehouse').map(of));
+const worst = (of) => (one) => Math.max(...one.samples.get('gatehouse').map(of));
+const max = (s) => s.maxMs;
+const rows = (s) => s.rows;
+const withStore = (s) => s.cpuUs + s.backendUs;
+
+/* What a JWT costs beyond an opaque token, in signatures as OpenSSL makes them. */
+const signatures = (jwt, opaque) =>
+  (own(withStore)(jwt) - own(withStore)(opaque)) / median(jwt.openssl);
+
+/* Tokens for the CPU time in which OpenSSL makes one signature: 1 would be nothing but signing. */
+const ofSigning = (jwt) => median(jwt.openssl) / own(cpu)(jwt);
+
 const most = (limit) => ({ limit: `<= ${limit}`, met: (value) => value <= limit });
 const least = (limit) => ({ limit: `>= ${limit}`, met: (value) => value >= limit });
 
@@ -51,6 +65,27 @@ const GOALS = [
   ['10 MB answers, MB/s to HAProxy', least(1), to('haproxy', rate), 'answer-10m'],
   ['Express at 1,000/s, p50 to nginx', most(1), to('nginx', p50), 'express'],
   ['Express at 1,000/s, p99 to nginx', most(1), to('nginx', p99), 'express'],
+  ['a token again, requests/s to nginx', least(0.6), to('nginx-fixed', rate), 'token-reuse'],
+  ['the same, p99 in ms', most(5), own(p99), 'token-reuse'],
+  ['the same, max in ms with the first request', most(50), worst(max), 'token-reuse'],
+  ['the same, rows a period', most(1), worst(rows), 'token-reuse'],
+  [
+    'new opaque tokens, requests/s to oauth2-server',
+    ...[least(10), to('oauth2-server', rate), 'token-new-opaque'],
+  ],
+  ['the same, requests/s', least(20_000), own(rate), 'token-new-opaque'],
+  ['the same, CPU in µs with PostgreSQL', most(35), own(withStore), 'token-new-opaque'],
+  ['the same, p99 in ms', most(10), own(p99), 'token-new-opaque'],
+  [
+    'new JWTs, CPU beyond opaque tokens, in ES256 signatures of OpenSSL',
+    ...[most(1.2), signatures, 'token-new-jwt', 'token-new-opaque'],
+  ],
+  ['new RS256 JWTs a core, to signing by OpenSSL', least(0.9), ofSigning, 'token-rs256'],
+  ['introspection, requests/s to nginx', least(0.6), to('nginx-fixed', rate), 'introspection'],
+  [
+    'five million rows, requests/s to an empty table',
+    ...[least(0.85), to('gatehouse-empty', rate), 'rows-5m'],
+  ],
   [
     'memory at rest, to HAProxy',
     most(1),

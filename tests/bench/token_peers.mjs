@@ -1,10 +1,11 @@
 // Whose token endpoints are measured: one row each, as in peers.mjs. `database` is its own, on the
-// PostgreSQL that all share; `rows` counts there what it has stored, once the table of `schema` is made.
-// `warmUpSeconds` is the length of its first load, which doesn't count, where one second isn't enough.
-// A peer that `reuses` makes one token a client where the case says so, any other one an answer.
+// PostgreSQL that all share; `rows` counts there what it has stored, once the table of `schema` is
+// made. `warmUpSeconds` is the length of its first load, which doesn't count, where one second
+// isn't enough. A peer that `reuses` makes one token a client where the case says so, any other
+// one an answer.
 //
 // A site is { port, adminPort, workers, connections, item, url, clients, answer, since }: `url` of
-// the database, `clients` maps ids to SHA-256 of their secrets, `answer` is what Gatehouse answered.
+// the database, `clients` maps ids to SHA-256 of their secrets, `answer` is what Gatehouse said.
 
 import { BINARY } from '../harness/gateway.mjs';
 import { NGINX, nginx, runNginx } from './peers.mjs';
@@ -17,7 +18,8 @@ const LIBRARIES = ['@node-oauth/oauth2-server', 'express', 'pg'].map((name) =>
   }')).version`,
 );
 
-const gatehouseConf = ({ port, adminPort, workers, connections, item, url }) => `workers = ${workers}
+const gatehouseConf = ({ port, adminPort, workers, connections, item, url }) => `
+workers = ${workers}
 access_log = "off"
 error_log = "-"
 max_connections = ${connections + 64}
@@ -29,6 +31,7 @@ token_service {
   audience = {"${AUDIENCE}"}
   encryption_key = "of the benchmark, whose tokens open nothing"
   signing = "${item.signing}"
+  lifetime = ${item.lifetime}
   reuse = ${item.reuse}
   token_rate = ""
 }

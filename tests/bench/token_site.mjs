@@ -41,7 +41,9 @@ async function startOne(row, site) {
     answer = await ask(url, TOKEN_PATH, basicOf(0), GRANT).catch(() => undefined);
     return answer?.status === 200;
   };
-  await until(answers, `${row.name} to answer`, PATIENCE_MS);
+  await until(answers, `${row.name} to answer`, PATIENCE_MS).catch((error) => {
+    throw new Error(`${error.message}; at last it said ${answer?.status} ${answer?.body}`);
+  });
   return { ...row, url, server, restMb: pssOf(family(server.pid)), answer: answer.body };
 }
 

@@ -6,6 +6,8 @@ import { FILLED, MIGRATED } from './token_peers.mjs';
 
 // no collection of old rows in the midst of one peer's load
 const SETTINGS = ['autovacuum=off'];
+// while millions of rows are made
+const QUICK = ['fsync=off', 'synchronous_commit=off', 'max_wal_size=16GB'];
 const DIGITS = 6;
 
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
@@ -33,12 +35,12 @@ const insertClients = (count, { format }) => `
     LATERAL (SELECT decode(md5('salt ' || n), 'hex') AS salt,
       encode(sha256(convert_to('secret of the benchmark ' || n, 'UTF8')), 'hex') AS secret) made`;
 
-// tokens of the last hour that live for a day, as they would have come: ids grow with time
-const insertTokens = (count) => `
+// tokens of the last hour, as they would have come: ids and ends grow with time
+const insertTokens = (count, { lifetime }) => `
   INSERT INTO tokens (id, digest, client, issued_at, expires_at, scope, audience)
     SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' ||
         substr(chance, 1, 3) || '8' || substr(chance, 4, 15))::uuid,
-      sha256(int8send(n)), 1, at, at + interval '1 day', 'orders:read', '["orders-api"]'
+      sha256(int8send(n)), 1, at, at + interval '${lifetime} s', 'orders:read', '["orders-api"]'
     FROM generate_series(1, ${count}) n,
     LATERAL (SELECT now() - (${count} - n) * interval '3600 s' / ${count} AS at,
       md5(n::text) AS chance) made`;
@@ -62,9 +64,11 @@ export async function openStore(item, peers, count) {
       await db.query('ANALYZE');
     }
     if (item.millions !== undefined) {
+      await db.restart('fast', QUICK);
       await db.query(`CREATE DATABASE ${FILLED} TEMPLATE ${MIGRATED}`);
-      await db.query(insertTokens(item.millions * 1e6), { name: FILLED });
+      await db.query(insertTokens(item.millions * 1e6, item), { name: FILLED });
       await db.query('VACUUM ANALYZE tokens', { name: FILLED });
+      await db.restart();
     }
     for (const { database, schema } of peers.filter((peer) => peer.schema !== undefined)) {
       await db.query(`CREATE DATABASE ${database}`);
