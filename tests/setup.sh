@@ -81,13 +81,22 @@ need_bench()
 	need postgresql have_postgres
 }
 
-# a web server that is installed to be measured must not open port 80 of this machine by itself
+# a web server that is installed to be measured must not open port 80 of this machine by itself, nor
+# a database start that nobody asked for
 keep_services_stopped()
 {
 	local policy=/usr/sbin/policy-rc.d
 	[ -e "$policy" ] && return
 	printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
 	trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+}
+
+# the demo, the tests and the benchmarks make clusters of their own: Debian need not make one too
+without_cluster()
+{
+	local conf=/etc/postgresql-common/createcluster.conf
+	apt-get install -y -qq --no-install-recommends postgresql-common >"$log" 2>&1 || return
+	sed -i 's/^#\?create_main_cluster *=.*/create_main_cluster = false/' "$conf"
 }
 
 case ${1:-} in
@@ -104,8 +113,9 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq || echo "the package lists could not be brought up to date; trying with what is there" >&2
 missing=("${missing[@]/#llhttp/$(llhttp_package)}")
 echo "Installing ${missing[*]}"
-[ "$1" = bench ] && keep_services_stopped
 log=$(mktemp)
+[ "$1" = build ] || keep_services_stopped
+[[ " ${missing[*]} " == *" postgresql "* ]] && without_cluster
 if ! apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1; then
 	tail -n 20 "$log" >&2
 	rm -f "$log"

@@ -1,7 +1,8 @@
-// Prepares the demo's folder: a signing key (kept from start to start), its JWKS, the conf, and a
-// file of tokens for the shell. Needs nothing but Node.
+// Prepares the demo's folder. What is secret is made once, and only its owner can read it. Needs nothing
+// but Node.
 //
-//   node setup.cjs FOLDER PORT API_PORT ADMIN_PORT
+//   node setup.cjs conf FOLDER PORT API_PORT ADMIN_PORT SOCKET    the conf, and what it refers to
+//   node setup.cjs tokens FOLDER PORT                             the file of the tour, for the shell
 
 'use strict';
 
@@ -10,18 +11,29 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const HOUR_S = 3600;
+/* the other issuer, whose tokens are all bad here but well known: the good ones are the gateway's own */
 const ISSUER = 'https://id.demo.example';
 
-function keyIn(folder) {
-  const file = path.join(folder, 'private-key.pem');
-  if (!fs.existsSync(file)) {
-    const pair = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    fs.writeFileSync(file, pair.privateKey.export({ type: 'pkcs8', format: 'pem' }), {
-      mode: 0o600,
-    });
-  }
-  return crypto.createPrivateKey(fs.readFileSync(file));
+function writeSecret(file, text) {
+  fs.rmSync(file, { force: true });
+  fs.writeFileSync(file, text, { mode: 0o600 });
 }
+
+/** A secret that stays the same from start to start. */
+function kept(folder, name, make) {
+  const file = path.join(folder, name);
+  if (!fs.existsSync(file)) writeSecret(file, make());
+  return fs.readFileSync(file, 'utf8');
+}
+
+const random = () => crypto.randomBytes(32).toString('base64url');
+
+function newKey() {
+  const pair = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return pair.privateKey.export({ type: 'pkcs8', format: 'pem' });
+}
+
+const keyIn = (folder) => crypto.createPrivateKey(kept(folder, 'private-key.pem', newKey));
 
 function publicJwk(key) {
   const jwk = crypto.createPublicKey(key).export({ format: 'jwk' });
@@ -55,14 +67,13 @@ function token(key, kid, changes, header = {}) {
   return `${text}.${mark.toString('base64url')}`;
 }
 
-function tokens(key, kid) {
+/** What must be refused. */
+function badTokens(key, kid) {
   const now = Math.floor(Date.now() / 1000);
   const reader = token(key, kid, { sub: 'bob', scope: 'orders:read' });
   const [top, , mark] = reader.split('.');
   const claims = JSON.parse(Buffer.from(reader.split('.')[1], 'base64url'));
   return {
-    GOOD: token(key, kid, {}),
-    READER: reader,
     EXPIRED: token(key, kid, { iat: now - 2 * HOUR_S, exp: now - HOUR_S }),
     FORGED: `${encode({ alg: 'none', typ: 'at+jwt' })}.${encode({ ...claims, sub: 'root' })}.`,
     ALTERED: `${top}.${encode({ ...claims, scope: 'orders:read orders:write' })}.${mark}`,
@@ -82,9 +93,7 @@ const stayRoot = (folder) =>
 
 const conf = (
   folder,
-  port,
-  apiPort,
-  adminPort,
+  { port, apiPort, adminPort, socket, password },
 ) => `# The demo's conf, written by make run. etc/gatehouse.conf explains every directive.
 workers = 2
 drain_timeout = 5
@@ -93,6 +102,18 @@ admin "127.0.0.1:${adminPort}" { }
 access_log = "access.log"
 error_log = "-"
 
+database {
+  url = "postgresql://gatehouse:${password}@/gatehouse?host=${encodeURIComponent(socket)}"
+}
+
+# tokens of its own, for clients of the store: build/gatehouse -c THIS_FILE client list
+token_service {
+  issuer   = "http://127.0.0.1:${port}"
+  audience = {"orders-api"}
+  encryption_key_file = "encryption.key"
+}
+
+# tokens of somebody else
 issuer "demo" {
   issuer    = "${ISSUER}"
   audience  = {"orders-api"}
@@ -118,11 +139,33 @@ route "write" {
 }
 `;
 
-const [folder, port, apiPort, adminPort] = process.argv.slice(2);
+/** The file of the tour: the client's credentials, a way to ask for a token, and the bad ones. */
+function tour(folder, port) {
+  const key = keyIn(folder);
+  const client = JSON.parse(fs.readFileSync(path.join(folder, 'client.json'), 'utf8'));
+  const lines = Object.entries(badTokens(key, publicJwk(key).kid));
+  return `CLIENT=${client.client_id}:${client.client_secret}
+token() {
+  curl -s -u "$CLIENT" -d grant_type=client_credentials "$@" http://127.0.0.1:${port}/oauth2/token |
+    sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/'
+}
+${lines.map(([name, value]) => `${name}=${value}\n`).join('')}`;
+}
+
+const modes = {
+  conf(folder, port, apiPort, adminPort, socket) {
+    const password = kept(folder, 'database.password', random);
+    const parts = { port, apiPort, adminPort, socket, password };
+    const jwks = { keys: [publicJwk(keyIn(folder))] };
+    kept(folder, 'encryption.key', random);
+    fs.writeFileSync(path.join(folder, 'jwks.json'), `${JSON.stringify(jwks, null, 2)}\n`);
+    writeSecret(path.join(folder, 'gatehouse.conf'), conf(folder, parts));
+  },
+  tokens(folder, port) {
+    writeSecret(path.join(folder, 'tokens.sh'), tour(folder, port));
+  },
+};
+
+const [mode, folder, ...rest] = process.argv.slice(2);
 fs.mkdirSync(folder, { recursive: true });
-const key = keyIn(folder);
-const jwk = publicJwk(key);
-const lines = Object.entries(tokens(key, jwk.kid)).map(([name, value]) => `${name}=${value}\n`);
-fs.writeFileSync(path.join(folder, 'jwks.json'), `${JSON.stringify({ keys: [jwk] }, null, 2)}\n`);
-fs.writeFileSync(path.join(folder, 'gatehouse.conf'), conf(folder, port, apiPort, adminPort));
-fs.writeFileSync(path.join(folder, 'tokens.sh'), lines.join(''));
+modes[mode](folder, ...rest);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,8 @@ const run = promisify(execFile);
 
 async function demo(t, changes = {}) {
   const folder = changes.folder ?? (await mkdtemp(join(tmpdir(), 'gatehouse-demo-')));
+  /* PostgreSQL and the workers run as other users than root */
+  await chmod(folder, 0o755);
   t.after(() => rm(folder, { recursive: true, force: true }));
   const ports = {
     PORT: await freePort(),
@@ -67,39 +69,99 @@ async function allGone({ ports, child }) {
   await assert.rejects(async () => process.kill(-child.pid, 0), 'a process stayed');
 }
 
-test('each printed curl line gets the answer that stands beside it', async (t) => {
+const DEMO_LINE = /^ {2}(\S.*?) +# (.*)$/;
+const part = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+
+/** What each printed line does, all in one shell, as somebody pastes them: [line, wanted, output]. */
+async function pasted(one) {
+  const lines = one.out.all.map((line) => line.match(DEMO_LINE)).filter(Boolean);
+  const mark = '===== the next line =====';
+  const script = lines.map(([, line]) => `${line.replace(/^curl /, 'curl -s ')}\necho; echo '${mark}'`);
+  const { stdout } = await run('bash', ['-c', script.join('\n')]);
+  const outputs = stdout.split(`\n${mark}\n`);
+  return lines.map(([, line, wanted], i) => ({ line, wanted, output: outputs[i] }));
+}
+
+const bodyOf = ({ output }) => JSON.parse(output.split('\r\n\r\n')[1]);
+
+test('each printed line does what stands beside it', async (t) => {
   const one = await demo(t);
   await ready(one);
-  const lines = one.out.all.filter((line) => line.trim().startsWith('curl '));
-  assert.ok(lines.length >= 9, one.out.text());
-  for (const line of lines) {
-    const [command, wanted] = line.split(' # ');
-    const { stdout } = await run('bash', ['-c', `. ${one.folder}/tokens.sh; ${command.trim()} -s`]);
-    assert.equal(stdout.match(/^HTTP\/1\.1 (\d+)/)[1], wanted.slice(0, 3), `${line}\n${stdout}`);
-    const reason = wanted.match(/40[13]: .*?(expired|signature|audience|no token|scope)/);
-    if (reason) assert.match(stdout, new RegExp(reason[1].replace('no token', 'no bearer token')));
+  const all = await pasted(one);
+  const calls = all.filter(({ line }) => line.startsWith('curl '));
+  assert.ok(calls.length >= 14, one.out.text());
+  for (const { line, wanted, output } of calls) {
+    assert.equal(output.match(/^HTTP\/1\.1 (\d+)/)?.[1], wanted.slice(0, 3), `${line}\n${output}`);
+    const reason = wanted.match(/40[13]: .*?(expired|signature|audience|no token|scope|revoked)/);
+    if (reason) assert.match(output, new RegExp(reason[1].replace('no token', 'no bearer token')));
   }
-  assert.ok(
-    one.out.all.some((line) => /^\s+GOOD=ey/.test(line)),
-    'the tokens are printed',
-  );
+  for (const { line, output } of all)
+    if (!line.startsWith('curl ')) assert.equal(output.trim(), '', line);
+
+  const [first, second] = calls.map(bodyOf);
+  assert.equal(second.access_token, first.access_token, 'the same token');
+  assert.equal(part(first.access_token).client_id, 'demo');
+  const [before, after] = calls.filter(({ line }) => line.includes('/introspect')).map(bodyOf);
+  assert.equal(before.jti, part(first.access_token).jti);
+  assert.deepEqual(after, { active: false });
   one.child.kill('SIGTERM');
   assert.equal((await one.ended).code, 0);
+});
+
+test('secrets are in files of their owner, and neither printed nor logged', async (t) => {
+  const one = await demo(t);
+  await ready(one);
+  const secret = JSON.parse(await readFile(join(one.folder, 'client.json'), 'utf8')).client_secret;
+  for (const name of ['client.json', 'tokens.sh', 'gatehouse.conf', 'encryption.key', 'database.password'])
+    assert.equal((await stat(join(one.folder, name))).mode & 0o077, 0, name);
+  const said = `${one.out.text()}${one.err.text()}`;
+  for (const name of ['encryption.key', 'database.password'])
+    assert.ok(!said.includes(await readFile(join(one.folder, name), 'utf8')), name);
+  assert.ok(!said.includes(secret));
+  one.child.kill('SIGTERM');
+  await one.ended;
 });
 
 test('Ctrl-C ends all of it cleanly, and a second start takes up what is there', async (t) => {
   const one = await demo(t);
   await ready(one);
-  const keys = await readFile(join(one.folder, 'jwks.json'), 'utf8');
+  const [{ access_token: token }] = (await pasted(one)).slice(1, 2).map(bodyOf);
+  const kept = ['jwks.json', 'client.json', 'encryption.key', 'database.password'];
+  const read = (folder) => Promise.all(kept.map((name) => readFile(join(folder, name), 'utf8')));
+  const files = await read(one.folder);
   process.kill(-one.child.pid, 'SIGINT');
   assert.deepEqual(await one.ended, { code: 0, signal: null });
   await allGone(one);
   const two = await demo(t, { folder: one.folder, ports: one.ports });
   await ready(two);
-  assert.equal(await readFile(join(two.folder, 'jwks.json'), 'utf8'), keys);
+  assert.deepEqual(await read(two.folder), files);
+  const answer = await get(`http://127.0.0.1:${two.ports.PORT}/orders`, { token });
+  assert.match(answer.body, /revoked/, 'what was revoked stays revoked');
   two.child.kill('SIGTERM');
   assert.deepEqual(await two.ended, { code: 0, signal: null });
   await allGone(two);
+});
+
+test('a demo that was killed leaves nothing that a start would stumble over', async (t) => {
+  const one = await demo(t);
+  await ready(one);
+  one.child.kill('SIGKILL');
+  await one.ended;
+  /* the others are still there: nobody has told them to end */
+  const two = await demo(t, { folder: one.folder });
+  await ready(two);
+  two.child.kill('SIGTERM');
+  assert.deepEqual(await two.ended, { code: 0, signal: null });
+});
+
+test('two demos in one folder: the second says so', async (t) => {
+  const one = await demo(t);
+  await ready(one);
+  const two = await demo(t, { folder: one.folder });
+  assert.equal((await two.ended).code, 1);
+  assert.match(two.err.text(), /another demo runs in .*DEMO_DIR=/);
+  one.child.kill('SIGTERM');
+  await one.ended;
 });
 
 for (const name of ['PORT', 'API_PORT', 'ADMIN_PORT']) {
