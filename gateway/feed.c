@@ -38,18 +38,25 @@ struct feed {
 	bool			 failing;	/* and the log knows */
 	bool			 full;		/* so does it that the set is full */
 	int64_t			 seq;		/* the last row read */
+	uint64_t		 comings;	/* of connections, when all was last read ... */
+	uint64_t		 reading_over;	/* ... and at the first page of this one */
 	uint64_t		 doubt;		/* which this reading may settle */
 	uint64_t		 began_ms;
 	uint64_t		 due_ms;	/* of the next one */
 };
 
+/*
+ * Over a new connection the numbers of rows may have begun anew: a database that was restored from
+ * a backup, or lost its last seconds with a server, gives some of them a second time.
+ */
 static void
 begin(struct feed *f)
 {
 	struct shared_control *control = f->shared->control;
 
 	f->doubt = set_doubt(f->shared->revocations);
-	f->whole = f->doubt != 0;
+	f->whole = f->doubt != 0 || f->comings != db_comings(f->db);
+	f->reading_over = 0;
 	f->seq = f->whole ? 0 : atomic_load(&control->feed_seq);
 	f->news = false;
 	f->reading = true;
@@ -113,7 +120,9 @@ complete(struct feed *f)
 	bool sure = true;
 
 	atomic_store(&control->feed_seq, f->seq);
-	if (f->whole && (sure = set_mark_sure(f->shared->revocations, f->doubt))) {
+	if (f->whole)
+		f->comings = f->reading_over;
+	if (f->doubt != 0 && (sure = set_mark_sure(f->shared->revocations, f->doubt))) {
 		log_notice("all revocations in force are known");
 		f->full = false;
 	}
@@ -152,6 +161,8 @@ go_on(struct feed *f)
 	case RUN_DONE:
 		break;
 	}
+	if (f->reading_over == 0)
+		f->reading_over = db_comings(f->db);
 	long n = put_rows(f);
 	db_end(&f->query);
 	if (n < 0)

@@ -4,8 +4,9 @@
  * It reads what follows the last row it knows (shared_control.feed_seq): when PostgreSQL tells of
  * news, after each reconnection, and every few seconds whatever happens. While the set of
  * revocations is unsure (at the start, or after something may have been lost) it reads all that is
- * in force, and then the set is sure. Numbers of rows appear in the order of commits, so nothing
- * is passed over.
+ * in force, and then the set is sure. It does so too after each reconnection, since what answers
+ * then may be a database that was restored. Numbers of rows appear in the order of commits, so
+ * nothing is passed over.
  */
 #ifndef GATEWAY_FEED_H
 #define GATEWAY_FEED_H

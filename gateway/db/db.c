@@ -53,6 +53,12 @@ db_is_up(const struct db *db)
 	return false;
 }
 
+uint64_t
+db_comings(const struct db *db)
+{
+	return db->comings;
+}
+
 /* ---- the queue ---- */
 
 static void
@@ -165,6 +171,7 @@ became_ready(struct session *c)
 
 	share_is_up(c);
 	c->pause_ms = 0;
+	db->comings++;
 	if (db->failed)
 		log_notice("the database is there again");
 	db->failed = false;

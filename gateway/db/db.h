@@ -75,6 +75,11 @@ struct db *db_open(struct loop *loop, const struct config_database *config,
 void db_close(struct db **db);
 /* True if at least one connection is up. */
 bool db_is_up(const struct db *db);
+/*
+ * How often a connection has come up. Another number than before: it may be another server, or one
+ * that was restored from a backup.
+ */
+uint64_t db_comings(const struct db *db);
 /* The bell of this process has rung: perhaps for a permit. */
 void db_heard(struct db *db);
 /*

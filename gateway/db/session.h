@@ -69,6 +69,7 @@ struct db {
 	uint64_t			 random;
 	bool				 failed;	/* connecting has, since then */
 	bool				 closing;
+	uint64_t			 comings;	/* connections that came up */
 	struct task			*news;		/* woken by notices */
 	unsigned			 n_sessions;
 	struct session			 sessions[];

@@ -152,3 +152,17 @@ test('rows of what has expired are taken away', async (t) => {
   );
   assert.equal(await db.value('SELECT count(*) FROM tokens'), '2500');
 });
+
+test('a database that was restored from a backup counts anew, and is read anew', async (t) => {
+  const house = await service(t);
+  const { db, run, ask } = house;
+  const [early, late] = [await mint(foreign, { jti: 'early' }), await mint(foreign, { jti: 'late' })];
+  for (const jti of ['a', 'b', 'c', 'early']) await run(`token revoke --jti ${jti} --issuer main`);
+  await refused(house, early);
+  await db.query('DELETE FROM revocations; ALTER SEQUENCE revocations_seq_seq RESTART');
+  await db.restart('fast');
+  await silently(db, 'late');
+  assert.equal(await db.value('SELECT max(seq) FROM revocations'), '1');
+  await refused(house, late);
+  assert.equal((await ask(early)).status, 401, 'what was known stays so');
+});
