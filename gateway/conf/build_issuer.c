@@ -16,6 +16,11 @@
 /* Of the token service's own tokens, which other nodes may have made. */
 #define OWN_LEEWAY_S	5
 #define OWN_TOKEN_MAX	8192
+/*
+ * The keeper hears of new keys by itself; between two looks that tokens of unknown keys ask for,
+ * such tokens are refused at once rather than kept waiting.
+ */
+#define OWN_COOLDOWN_S	2
 
 static bool
 fetches(const struct config_issuer *i)
@@ -199,6 +204,7 @@ build_own_issuer(struct build *b, struct config_issuer *i)
 		.jwks_uri = "", .jwks_file = "", .ca_file = "",
 		.validate = VALIDATE_LOCAL, .consumer_claim = "", .scope_claim = "",
 		.leeway_s = OWN_LEEWAY_S, .max_token = OWN_TOKEN_MAX,
+		.jwks_cooldown_s = OWN_COOLDOWN_S,
 	};
 	i->id = make_id(i);
 }

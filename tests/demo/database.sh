@@ -37,7 +37,7 @@ make_database()
 	rm -rf "$home/data" "$home/new"
 	# in a file that the server's user can read, for as long as it takes
 	as_postgres sh -c 'umask 077 && cat >"$0"' "$home/password" <"$1"
-	as_postgres "$programs/initdb" -D "$home/new" -U gatehouse -A scram-sha-256 -E UTF8 --locale=C \
+	as_postgres "$programs/initdb" -D "$home/new" -U gatehouse -A scram-sha-256 -E UTF8 --locale=C --no-sync \
 		--pwfile="$home/password" >"$log" 2>&1 && rm -f "$home/password" &&
 		as_postgres "$programs/postgres" --single -D "$home/new" postgres \
 			<<<'CREATE DATABASE gatehouse' >>"$log" 2>&1 &&

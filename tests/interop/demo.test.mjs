@@ -56,7 +56,8 @@ async function demo(t, changes = {}) {
   };
 }
 
-const ready = (one) => one.out.find((line) => line.includes('Ctrl-C'), 'Ctrl-C');
+/* the first start makes a database: on a busy machine that takes a while */
+const ready = (one) => one.out.find((line) => line.includes('Ctrl-C'), 'Ctrl-C', 0, 60_000);
 const isFree = (port) =>
   get(`http://127.0.0.1:${port}/`).then(
     () => false,

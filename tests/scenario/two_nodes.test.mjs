@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { gateway } from '../harness/gateway.mjs';
+import { command, gateway } from '../harness/gateway.mjs';
 import { get } from '../harness/http.mjs';
 import { relay } from '../harness/relay.mjs';
 import { tokenHouse } from '../harness/tokens.mjs';
@@ -84,12 +84,40 @@ test('what one revokes the other refuses within a second', async (t) => {
   assert.ok(delays.at(-1) < 1000, `${delays}`);
 });
 
-test('a family, a subject, a client and a key reach the other node too', async () => {
+test('a family goes on both nodes', async () => {
   const app = await house.client({ grants: ['client_credentials', 'refresh_token'] });
   const { access_token: token, refresh_token: refresh } = (await house.token(app)).json;
   assert.equal(await status(far, token), 200);
   const at = await revoke(refresh, near, app);
+  assert.equal(await status(near, token), 401);
   assert.ok((await refusedAfter(far, token, at)) < 1000);
+});
+
+/** An operator's command, on whatever machine. */
+async function operator(...args) {
+  const end = await command(['-c', 'gatehouse.conf', ...args], {
+    conf: house.text,
+    files: house.files,
+  });
+  assert.equal(end.code, 0, end.stderr);
+  return performance.now();
+}
+
+test('what an operator revokes goes on both nodes: a jti, a subject, a client', async () => {
+  for (const [option, of] of [
+    ['--jti', ({ jti }) => jti],
+    ['--subject', ({ sub }) => sub],
+    ['--client', ({ client_id: id }) => id],
+  ]) {
+    const client = await house.client({ format: 'jwt' });
+    const token = await issue(near, client);
+    for (const gw of [near, far]) assert.equal(await status(gw, token), 200);
+    const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+    const at = await operator('token', 'revoke', option, of(claims));
+    for (const gw of [near, far])
+      assert.ok((await refusedAfter(gw, token, at)) < 1000, `${option}`);
+    assert.equal(await status(far, await issue(far)), 200, 'others are not concerned');
+  }
 });
 
 test('a changed client is known on both', async () => {
@@ -153,4 +181,17 @@ test('one that starts without the database refuses to guess, and then knows', as
   } finally {
     await late.stop();
   }
+});
+
+test('a killed key takes its tokens along on both nodes, and the next key signs', async () => {
+  const token = await issue();
+  for (const gw of [near, far]) assert.equal(await status(gw, token), 200);
+  const { kid } = JSON.parse(Buffer.from(token.split('.')[0], 'base64url'));
+  const at = await operator('keys', 'kill', kid);
+  for (const gw of [near, far]) assert.ok((await refusedAfter(gw, token, at)) < 1000);
+  for (const gw of [near, far])
+    await until(async () => {
+      const answer = await house.token(shop, {}, { gw });
+      return answer.status === 200 && (await status(near, answer.json.access_token)) === 200;
+    }, 'tokens of the next key');
 });
