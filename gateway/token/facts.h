@@ -45,7 +45,7 @@ struct facts {
 	uint64_t	generation;	/* of the key set that key stood in */
 	int64_t		exp_s;
 	int64_t		nbf_s;		/* FACTS_NO_TIME: none */
-	int64_t		iat_s;		/* FACTS_NO_TIME: none */
+	int64_t		iat_s;		/* rounded down; FACTS_NO_TIME: none */
 	uint8_t		identity[IDENTITY_SIZE];	/* by which this token can be revoked */
 	struct {
 		uint16_t	at;	/* from the start of the block */

@@ -56,7 +56,7 @@ struct check {
 	const struct alg		*alg;
 	struct span			 kid;		/* p is NULL: none */
 	const struct config_issuer	*issuer;
-	int64_t				 exp_s, nbf_s, iat_s;
+	int64_t				 exp_s, nbf_s, iat_s, issued_s;	/* iat up and down */
 	struct jwk			*key;
 };
 
@@ -242,16 +242,16 @@ jwt_judge_times(int64_t exp_s, int64_t nbf_s, int64_t iat_s, const struct config
 	return nbf_s > latest_s || iat_s > latest_s ? VERDICT_NOT_YET_VALID : VERDICT_ACTIVE;
 }
 
-/* Fractions are rounded to the strict side: an earlier end, a later beginning. */
+/* Fractions are rounded to the strict side: an earlier end, a later beginning, an earlier issue. */
 static enum verdict
 check_times(struct check *c)
 {
-	const struct doc_value *nbf = member(c->claims, "nbf");
-	const struct doc_value *iat = member(c->claims, "iat");
+	const struct doc_value *nbf = member(c->claims, "nbf"), *iat = member(c->claims, "iat");
 
 	if (!read_date(member(c->claims, "exp"), floor, &c->exp_s) ||
 	    (nbf != NULL && !read_date(nbf, ceil, &c->nbf_s)) ||
-	    (iat != NULL && !read_date(iat, ceil, &c->iat_s)))
+	    (iat != NULL && (!read_date(iat, ceil, &c->iat_s) ||
+	    !read_date(iat, floor, &c->issued_s))))
 		return VERDICT_MALFORMED;
 	enum verdict verdict = jwt_judge_times(c->exp_s, c->nbf_s, c->iat_s, c->issuer, c->now_s);
 	if (verdict == VERDICT_EXPIRED)
@@ -344,7 +344,7 @@ make_facts(struct check *c)
 	}
 	facts->exp_s = c->exp_s;
 	facts->nbf_s = c->nbf_s;
-	facts->iat_s = c->iat_s;
+	facts->iat_s = c->issued_s;
 	facts_identify(facts, c->signed_text);
 	c->answer->facts = arena_alloc(c->arena, facts->size);
 	if (c->answer->facts == NULL)
@@ -379,7 +379,7 @@ run_steps(struct check *c, check_step *const *step)
 {
 	enum verdict verdict = VERDICT_ACTIVE;
 
-	c->nbf_s = c->iat_s = FACTS_NO_TIME;
+	c->nbf_s = c->iat_s = c->issued_s = FACTS_NO_TIME;
 	*c->answer = (struct jwt_answer){
 		.issuer = JWT_NO_ISSUER,
 		.from_s = INT64_MIN,

@@ -96,6 +96,14 @@ START_TEST(a_good_token_passes)
 }
 END_TEST
 
+START_TEST(a_fraction_was_issued_in_its_second)
+{
+	ck_verdict(token_of(&rsa, "RS256", HEADER, claims_but("iat", "1799999940.7")),
+	    VERDICT_ACTIVE);
+	ck_assert_int_eq(answer.facts->iat_s, NOW - 60);
+}
+END_TEST
+
 /* Headers that spoil a token; it is signed by the RSA key as the algorithm named. */
 static const struct {
 	const char	*header;
@@ -541,6 +549,7 @@ main(void)
 	tcase_add_unchecked_fixture(tc, make_keys, NULL);
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, a_good_token_passes);
+	tcase_add_test(tc, a_fraction_was_issued_in_its_second);
 	tcase_add_loop_test(tc, a_header_can_spoil_a_token, 0,
 	    (int)(sizeof(headers) / sizeof(headers[0])));
 	tcase_add_loop_test(tc, a_claim_can_spoil_a_token, 0,
