@@ -135,20 +135,24 @@ CREATE TRIGGER signing_keys_notify AFTER INSERT OR UPDATE OR DELETE ON signing_k
 -- Revokes all that came and will come of one refresh token: its family, and the family's access
 -- tokens, whose identities (gateway/token/identity.h) it returns. Each of its statements sees what
 -- others have committed until then, and a rotation holds the family's row while it adds to it, so
--- that no token slips through.
+-- that no token slips through. Whoever writes to the feed takes its lock before any other, and
+-- nobody waits for a lock of the feed with a family in hand. What expired a moment ago may live on at
+-- a node whose clock is behind.
 CREATE FUNCTION gatehouse_revoke_family(which uuid, iss text)
 	RETURNS TABLE (token_identity bytea, token_expires timestamptz) LANGUAGE plpgsql AS $$
 BEGIN
+	IF EXISTS (SELECT FROM refresh_families WHERE id = which AND revoked_at IS NULL) THEN
+		PERFORM gatehouse_feed_lock();
+	END IF;
 	UPDATE refresh_families SET revoked_at = now() WHERE id = which AND revoked_at IS NULL;
 	IF FOUND THEN
-		PERFORM gatehouse_feed_lock();
 		INSERT INTO revocations (kind, identity, expires_at, issuer, value)
 			SELECT 'jti', gatehouse_identity('jti', iss, t.id::text), t.expires_at, iss,
 				t.id::text
-			FROM tokens t WHERE t.family = which AND t.expires_at > now();
+			FROM tokens t WHERE t.family = which AND t.expires_at > now() - interval '1 minute';
 	END IF;
 	RETURN QUERY SELECT gatehouse_identity('jti', iss, t.id::text), t.expires_at
-		FROM tokens t WHERE t.family = which AND t.expires_at > now();
+		FROM tokens t WHERE t.family = which AND t.expires_at > now() - interval '1 minute';
 END $$;
 
 CREATE FUNCTION gatehouse_identity(kind text, iss text, value text) RETURNS bytea
