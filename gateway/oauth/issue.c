@@ -35,7 +35,7 @@ limit_tokens(struct request *r)
 	enum step_result result;
 	uint64_t wait_s;
 
-	if (limit_take_token(r, &wait_s))
+	if (limit_take_token(r, false, &wait_s))
 		return STEP_NEXT;
 	/* a token at hand is better than none */
 	if (!reuse_late(r, &result))

@@ -12,6 +12,7 @@
 #define STRANGERS	UINT64_C(0x737472616e676572)
 #define TOKENS		UINT64_C(0x746f6b656e733a31)
 #define TOKENS_OF_ONE	UINT64_C(0x746f6b656e733a32)
+#define REPEATED	UINT64_C(0x7265706561746564)
 
 static uint64_t
 key_of(const struct request *r, uint64_t limit, struct span a, struct span b)
@@ -85,7 +86,7 @@ limit_note_failure(const struct request *r, struct span client_id, bool known)
 }
 
 bool
-limit_take_token(struct request *r, uint64_t *wait_s)
+limit_take_token(struct request *r, bool repeated, uint64_t *wait_s)
 {
 	static uint16_t label;
 	const struct config_token_service *config = r->gate->config->token_service;
@@ -99,8 +100,8 @@ limit_take_token(struct request *r, uint64_t *wait_s)
 	if (limit.count == 0)
 		return true;
 	struct rate_limit rule = limit_rule(&limit);
-	uint64_t key = own ? key_of(r, TOKENS_OF_ONE, client->id, SPAN("")) :
-	    key_of(r, TOKENS, client->consumer, SPAN(""));
+	uint64_t cell = (own ? TOKENS_OF_ONE : TOKENS) ^ (repeated ? REPEATED : 0);
+	uint64_t key = key_of(r, cell, own ? client->id : client->consumer, SPAN(""));
 	bool passes = rate_take(r->gate->shared->rates, key, &rule, clock_us(), &verdict);
 	limit_tell(r, &limit, &verdict);
 	*wait_s = verdict.retry_after_s;

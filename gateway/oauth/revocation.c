@@ -77,6 +77,20 @@ fill_row(struct request *r, struct revoking *v, const struct facts *f)
 	arena_defer(&r->arena, &v->cleanup, end_row, v);
 }
 
+/*
+ * True if this very token is known to be revoked: that was committed before. A revocation of its
+ * client, subject or key may end earlier than the token.
+ */
+static bool
+is_revoked(const struct request *r, const struct facts *f)
+{
+	const struct revocations_token token = { .identity = f->identity,
+		.issued_s = FACTS_NO_TIME };
+
+	return revocations_check_token(r->gate->shared, &token,
+	    loop_wall_s(r->gate->loop)) == SET_YES;
+}
+
 static enum step_result
 revoke_access(struct request *r, struct revoking *v)
 {
@@ -89,10 +103,12 @@ revoke_access(struct request *r, struct revoking *v)
 			return fault(r, FAULT_UNAVAILABLE);
 		if (r->judgement.verdict == VERDICT_NO_MEMORY)
 			return fault(r, FAULT_NO_MEMORY);
+		/* it would be good later, and 200 says that it never will be */
+		if (r->judgement.verdict == VERDICT_NOT_YET_VALID)
+			return fault(r, FAULT_TOO_EARLY);
 		if (r->judgement.verdict != VERDICT_ACTIVE || f == NULL || !may_revoke(r, f))
 			return leave_alone(r);
-		/* what is known to be revoked was committed before */
-		if (revocations_check(r->gate->shared, f, loop_wall_s(r->gate->loop)) == SET_YES)
+		if (is_revoked(r, f))
 			return say_done(r);
 		fill_row(r, v, f);
 	}

@@ -180,7 +180,7 @@ begin(struct request *r, struct rotation *x)
 	bool first = x->state == ROTATION_FIRST;
 	uint64_t wait_s;
 
-	if (first && !limit_take_token(r, &wait_s))
+	if (!limit_take_token(r, !first, &wait_s))
 		return fault_because(r, FAULT_TOKEN_RATE,
 		    (struct fault_more){ .retry_after_s = (unsigned)wait_s });
 	enum fault wrong = make_successors(r, x, first ? now_s : r->oauth->refresh->used_s);

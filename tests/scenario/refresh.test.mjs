@@ -92,6 +92,22 @@ test('an answer that was lost is given again within the grace, and by any worker
   assert.equal(await house.rows('tokens', `family = ${family}`), 2);
 });
 
+test('answers given again are no way around the rate of new tokens', async () => {
+  const slow = await house.client({
+    grants: ['client_credentials', 'refresh_token'],
+    scopes: ['a', 'b', 'c'],
+    rate_count: 2,
+    rate_period_us: 3600e6,
+  });
+  const { refresh_token: token } = (await house.token(slow)).json;
+  assert.equal((await house.refresh(slow, token)).status, 200);
+  assert.equal((await house.refresh(slow, token)).status, 200, 'an answer that was lost');
+  const more = [];
+  for (const scope of ['a', 'b', 'c', 'a b', 'a c', 'b c'])
+    more.push((await house.refresh(slow, token, { scope })).status);
+  assert.deepEqual(more, [200, 429, 429, 429, 429, 429]);
+});
+
 test('after the grace it ends its family, before the answer', async () => {
   const one = await begin();
   const two = (await house.refresh(app, one.refresh_token)).json;

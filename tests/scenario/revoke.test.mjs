@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connections, get } from '../harness/http.mjs';
 import { jwksOf, mint, newKey, now } from '../harness/keys.mjs';
-import { tokenHouse } from '../harness/tokens.mjs';
+import { SELF, tokenHouse } from '../harness/tokens.mjs';
+import { until } from '../harness/wait.mjs';
 
 const key = newKey('ES256');
 let house;
@@ -103,6 +104,44 @@ test('other issuers’ tokens, by those who may', async () => {
   }
   assert.deepEqual(await called(await mint(key)), [200], 'others are not concerned');
   await done(await house.revoke(warden, await mint(key, { exp: now() - 1 })));
+});
+
+test('what is good later only is not said to be revoked', async () => {
+  const early = await mint(key, { nbf: now() + 600 });
+  const answer = await house.revoke(warden, early);
+  assert.equal(answer.status, 400, answer.body);
+  assert.match(answer.json.error_description, /not valid yet/);
+});
+
+test('a token of a revoked client gets a row of its own, which ends no sooner than it', async () => {
+  const client = await house.client({ format: 'jwt' });
+  const { access_token: token } = (await house.token(client)).json;
+  const { jti } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+  await house.db.query(`INSERT INTO revocations (kind, identity, before_at, expires_at, issuer, value)
+    SELECT 'client', gatehouse_identity('client', '${SELF}', '${client.id}'),
+      now() + interval '1 s', now() + interval '1 hour', '${SELF}', '${client.id}'`);
+  await until(async () => (await called(token, 1))[0] === 401, 'the client to be revoked');
+  await done(await house.revoke(client, token));
+  assert.equal(await house.rows('revocations', `value = '${jti}'`), 1);
+});
+
+test('two who revoke a family do not wait for each other in a circle', async () => {
+  const app = await house.client({ grants: ['client_credentials', 'refresh_token'] });
+  const { refresh_token: token } = (await house.token(app)).json;
+  const family = `(SELECT family FROM refresh_tokens WHERE digest = sha256('${token}'))`;
+  /* as the commands do: the feed's lock first, then the family */
+  const command = house.db.query(`BEGIN; SELECT gatehouse_feed_lock();
+    DO $$ BEGIN
+      WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP
+        PERFORM pg_sleep(0.01);
+      END LOOP;
+    END $$;
+    UPDATE refresh_families SET revoked_at = now() WHERE id = ${family} AND revoked_at IS NULL;
+    COMMIT`);
+  const held = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted`;
+  await until(async () => (await house.db.value(held)) === '1', 'the lock to be held');
+  await done(await house.revoke(app, token));
+  await command;
 });
 
 test('a refresh token takes its access tokens along', async () => {
