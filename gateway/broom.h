@@ -1,10 +1,10 @@
 /*
  * The broom: takes away what has expired, little by little.
  *
- * In shared memory, revocations whose last token is gone, and used assertions that have expired. In
- * the database, rows of expired tokens, refresh tokens with their families, and revocations, at most
- * a thousand a statement with a pause between, so that no lock is held for long; of all nodes one
- * sweeps at a time.
+ * In shared memory, revocations whose last token is gone, and used assertions that have expired.
+ * In the database, rows of expired tokens, refresh tokens with their families, and revocations, at
+ * most a thousand a statement with a pause between, so that no lock is held for long; of all nodes
+ * one sweeps at a time.
  */
 #ifndef GATEWAY_BROOM_H
 #define GATEWAY_BROOM_H

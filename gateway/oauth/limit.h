@@ -18,8 +18,8 @@ void limit_note_failure(const struct request *r, struct span client_id, bool kno
 
 /*
  * Takes one new token out of the consumer's rate; the answer's headers tell what is left. False if
- * it is over; *wait_s says how long to wait. Answers that are given again, of a refresh token, may be
- * as many, and are counted apart: one that was lost can be had once more.
+ * it is over; *wait_s says how long to wait. Answers that are given again, of a refresh token, may
+ * be as many, and are counted apart: one that was lost can be had once more.
  */
 bool limit_take_token(struct request *r, bool repeated, uint64_t *wait_s);
 
