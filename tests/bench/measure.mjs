@@ -37,7 +37,8 @@ function sampleOf({ a, b, result, peer, loadedMb, item, more }) {
     perSecond,
     mbPerSecond: perSecond * answerMb,
     cpuUs: share(usedUs, result.requests),
-    backendUs: share(b.backend - a.backend, result.requests),
+    // in ticks for what has ended meanwhile: an idle one may seem to have run backwards
+    backendUs: share(Math.max(0, b.backend - a.backend), result.requests),
     systemShare: share(systemUs, userUs + systemUs),
     p50Ms: result.p50_us / 1000,
     p99Ms: result.p99_us / 1000,

@@ -86,7 +86,7 @@ export const TOKEN_PEERS = [
     args: ({ port, workers, url }) => [SERVER, port, workers, url],
     env: { NODE_ENV: 'production' },
     // it is compiled while it runs
-    warmUpSeconds: 8,
+    warmUpSeconds: 16,
     files: ({ clients }) => ({ 'clients.json': JSON.stringify(clients) }),
     refuses: true,
     database: 'express',
