@@ -38,7 +38,10 @@ static const struct {
 };
 
 #define VERSION_COLUMN	"schema_version"
-static const char set_up_session[] = "SELECT set_config('statement_timeout', $1, false)";
+/* a commit that a crash may take back is none, whatever the server thinks of its other users */
+static const char set_up_session[] = "SELECT set_config('statement_timeout', $1, false), "
+    "set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), "
+    "'off'), 'on'), false)";
 static const char read_schema[] = "SELECT max(version) AS " VERSION_COLUMN
     " FROM schema_migrations";
 

@@ -187,3 +187,15 @@ test('without a commit there is no 200', async () => {
   await done(await house.revoke(shop, token));
   assert.deepEqual(await called(token), [401]);
 });
+
+test('a server that takes commits lightly takes these seriously', async (t) => {
+  const lazy = ['synchronous_commit=off', 'wal_writer_delay=10s'];
+  const frail = await tokenHouse(t, { fast: false, settings: lazy });
+  const client = await frail.client();
+  await frail.db.query('CHECKPOINT');
+  const one = (await frail.token(client)).json.access_token;
+  await done(await frail.revoke(client, one));
+  await frail.db.restart('immediate');
+  assert.equal(await frail.rows('tokens', `digest = sha256('${one}')`), 1);
+  assert.equal(await frail.rows('revocations', "kind = 'jti'"), 1);
+});
