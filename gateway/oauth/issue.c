@@ -112,7 +112,7 @@ begin(struct request *r)
 {
 	struct issue *i = arena_zalloc(&r->arena, sizeof(*i));
 
-	if (i == NULL || !made_by_chance(&i->made))
+	if (i == NULL || !made_by_chance(&r->gate->service->chance, &i->made))
 		return fault(r, FAULT_NO_MEMORY);
 	enum fault wrong = made_token(r, &i->made, loop_wall_s(r->gate->loop));
 	if (wrong != FAULT_COUNT)

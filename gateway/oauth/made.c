@@ -1,7 +1,6 @@
 #include "gateway/oauth/made.h"
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/text.h"
@@ -15,12 +14,11 @@
 #define ANSWER_ROOM	160	/* beside tokens and scope */
 
 bool
-made_by_chance(struct made *made)
+made_by_chance(struct chance *source, struct made *made)
 {
 	uint8_t chance[UUID_CHANCE + OPAQUE_SECRET];
 
-	/* OpenSSL takes its time for each call, however little it is asked for */
-	if (RAND_priv_bytes(chance, sizeof(chance)) != 1)
+	if (!chance_take(source, chance, sizeof(chance)))
 		return false;
 	uuid_make(made->id, (uint64_t)clock_wall_us() / 1000, chance);
 	memcpy(made->secret, chance + UUID_CHANCE, OPAQUE_SECRET);

@@ -8,6 +8,7 @@
 #define GATEWAY_OAUTH_MADE_H
 
 #include "gateway/oauth/answer.h"
+#include "gateway/token/chance.h"
 #include "gateway/token/identity.h"
 #include "gateway/token/opaque.h"
 #include "gateway/token/uuid.h"
@@ -34,7 +35,7 @@ struct made {
  */
 enum fault made_token(struct request *r, struct made *made, int64_t issued_s);
 /* Fills in a fresh id and secret. False if OpenSSL has no random numbers. */
-bool made_by_chance(struct made *made);
+bool made_by_chance(struct chance *source, struct made *made);
 /* The digest column: null for a JWT. */
 struct span made_digest(const struct made *made);
 

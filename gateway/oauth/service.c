@@ -69,6 +69,7 @@ service_close(struct service **service)
 	batch_free(&s->revocations);
 	alg_tools_free(&s->tools);
 	seal_forget(&s->refresh_key);
+	chance_forget(&s->chance);
 	free((char *)s->token_endpoint.p);
 	free(s);
 }

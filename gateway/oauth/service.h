@@ -6,6 +6,7 @@
 
 #include "gateway/conf/config.h"
 #include "gateway/request/gate.h"
+#include "gateway/token/chance.h"
 #include "gateway/token/seal.h"
 
 struct alg_tools;
@@ -21,6 +22,7 @@ struct service {
 	struct batch		*tokens;	/* rows of issued tokens */
 	struct batch		*revocations;
 	struct seal_key		 refresh_key;	/* refresh tokens are derived with it */
+	struct chance		 chance;	/* ids and secrets of new tokens */
 	uint64_t		 patience_ms;	/* for work that another request does */
 };
 
