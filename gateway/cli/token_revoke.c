@@ -67,6 +67,20 @@ end_refresh_tokens(struct store *s, const char *client_id)
 	return good;
 }
 
+/* A key that is to sign on must not be revoked: nothing could be issued until another signs. */
+static bool
+is_not_our_key(struct store *s, const char *kid)
+{
+	PGresult *key = store_ask(s, "SELECT 1 FROM signing_keys WHERE kid = $1 AND "
+	    "(removed_at IS NULL OR removed_at > clock_timestamp())", 1, &kid);
+	bool good = key != NULL && PQntuples(key) == 0;
+
+	if (key != NULL && !good)
+		order_failed("it is a key of the token service: gatehouse keys kill %s", kid);
+	PQclear(key);
+	return good;
+}
+
 static bool
 revoke_by(struct store *s, const struct wish *w, enum identity_kind kind)
 {
@@ -77,6 +91,8 @@ revoke_by(struct store *s, const struct wish *w, enum identity_kind kind)
 		return false;
 	/* what client credentials made has the client as its subject */
 	if (up_to_now && is_own(s, iss) && !end_refresh_tokens(s, w->value[kind]))
+		return false;
+	if (kind == IDENTITY_KEY && is_own(s, iss) && !is_not_our_key(s, w->value[kind]))
 		return false;
 	int64_t expires_s = expiry(s, w, iss);
 	return expires_s >= 0 && feed_revoke(s, &(struct feed_entry){ kind, iss, w->value[kind],

@@ -130,8 +130,11 @@ answer_token(struct request *r, enum outcome outcome, struct span token, int64_t
 	text_put(&t, token);
 	text_put(&t, SPAN("\",\"token_type\":\"Bearer\",\"expires_in\":"));
 	text_u64(&t, left_s > 0 ? (uint64_t)left_s : 0);
-	text_put(&t, SPAN(",\"scope\":"));
-	text_json(&t, scope);
+	/* no scope is told by leaving it out: an empty one is none (RFC 6749 section 3.3) */
+	if (scope.n > 0) {
+		text_put(&t, SPAN(",\"scope\":"));
+		text_json(&t, scope);
+	}
 	if (refresh_token.n > 0) {
 		text_put(&t, SPAN(",\"refresh_token\":\""));
 		text_put(&t, refresh_token);

@@ -327,6 +327,9 @@ test('keys rotate with overlap, and a killed one is gone at once', async (t) => 
   await db.query(`UPDATE signing_keys SET active_from = now() - interval '1 h'
     WHERE kid = '${first.kid}'`);
   assert.deepEqual(await states(), [[second.kid, 'signing'], [first.kid, 'kept']]);
+  const revoked = await run(`token revoke --kid ${second.kid}`);
+  assert.equal(revoked.code, 1);
+  assert.match(revoked.stderr, /gatehouse keys kill/);
   const { json } = await good(`keys kill ${second.kid} --json`);
   assert.deepEqual(await states(), [
     [json.new_kid, 'signing'], [second.kid, 'removed'], [first.kid, 'kept'],
