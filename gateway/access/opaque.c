@@ -6,6 +6,7 @@
 #include "gateway/db/db.h"
 #include "gateway/db/value.h"
 #include "gateway/request/errand.h"
+#include "gateway/token/mint.h"
 #include "gateway/token/opaque.h"
 
 #define CLAIMS_ROOM	512	/* names and numbers */
@@ -19,6 +20,8 @@ enum column {
 	TOKEN_EXPIRES,
 	TOKEN_SCOPE,
 	TOKEN_AUDIENCE,
+	TOKEN_CONSUMER,
+	TOKEN_CUSTOM_ID,
 };
 
 struct lookup {
@@ -72,11 +75,20 @@ find(struct request *r)
 	    &r->judgement);
 }
 
+static void
+put_optional(struct text *t, struct span member, struct span value)
+{
+	if (value.n == 0)
+		return;
+	text_put(t, member);
+	text_json(t, value);
+}
+
 /* Writes the row as the claims that a JWT would have; false if it is malformed. */
 static bool
 write_claims(struct text *t, const struct request *r, const struct db_query *q)
 {
-	struct span client = db_value(q, 0, TOKEN_CLIENT), scope = db_value(q, 0, TOKEN_SCOPE);
+	struct span client = db_value(q, 0, TOKEN_CLIENT);
 	char jti[UUID_TEXT];
 	int64_t issued_s, expires_s;
 
@@ -93,10 +105,9 @@ write_claims(struct text *t, const struct request *r, const struct db_query *q)
 	text_json(t, client);
 	text_put(t, SPAN(",\"client_id\":"));
 	text_json(t, client);
-	if (scope.n > 0) {
-		text_put(t, SPAN(",\"scope\":"));
-		text_json(t, scope);
-	}
+	put_optional(t, SPAN(",\"scope\":"), db_value(q, 0, TOKEN_SCOPE));
+	put_optional(t, SPAN(",\"" MINT_CONSUMER "\":"), db_value(q, 0, TOKEN_CONSUMER));
+	put_optional(t, SPAN(",\"" MINT_CUSTOM_ID "\":"), db_value(q, 0, TOKEN_CUSTOM_ID));
 	text_char(t, '}');
 	return !t->cut;
 }
@@ -116,7 +127,8 @@ take_row(struct request *r)
 	}
 	size_t room = CLAIMS_ROOM + db_value(q, 0, TOKEN_AUDIENCE).n +
 	    ESCAPED_MAX * (strlen(r->gate->config->token_service->issuer) +
-	    2 * db_value(q, 0, TOKEN_CLIENT).n + db_value(q, 0, TOKEN_SCOPE).n);
+	    2 * db_value(q, 0, TOKEN_CLIENT).n + db_value(q, 0, TOKEN_SCOPE).n +
+	    db_value(q, 0, TOKEN_CONSUMER).n + db_value(q, 0, TOKEN_CUSTOM_ID).n);
 	struct text claims = { arena_alloc(&r->arena, room), 0, room, false };
 	if (claims.p == NULL)
 		return conclude(r, VERDICT_NO_MEMORY);

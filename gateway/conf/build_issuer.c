@@ -202,7 +202,8 @@ build_own_issuer(struct build *b, struct config_issuer *i)
 		.n_algorithms = sizeof(algorithms) / sizeof(algorithms[0]),
 		.token_types = types, .n_token_types = sizeof(types) / sizeof(types[0]),
 		.jwks_uri = "", .jwks_file = "", .ca_file = "",
-		.validate = VALIDATE_LOCAL, .consumer_claim = "", .scope_claim = "",
+		/* as gateway/token/mint.h writes it */
+		.validate = VALIDATE_LOCAL, .consumer_claim = "consumer", .scope_claim = "",
 		.leeway_s = OWN_LEEWAY_S, .max_token = OWN_TOKEN_MAX,
 		.jwks_cooldown_s = OWN_COOLDOWN_S,
 	};

@@ -31,6 +31,7 @@ struct oauth_client {
 	struct span	 id;			/* client_id */
 	int64_t		 number;		/* clients.id */
 	struct span	 consumer;		/* its name */
+	struct span	 custom_id;		/* the consumer's; empty: none */
 	uint64_t	 generation;		/* changes whenever the client does */
 	bool		 has_secret;
 	struct span	 salt;

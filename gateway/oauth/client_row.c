@@ -25,6 +25,7 @@ enum column {
 	COLUMN_INTROSPECTION,
 	COLUMN_REVOCATION,
 	COLUMN_CONSUMER,
+	COLUMN_CUSTOM_ID,
 	COLUMN_COUNT
 };
 
@@ -147,6 +148,7 @@ fill(struct maker *m, struct span id)
 	c->salt = keep(m, m->value[COLUMN_SALT]);
 	c->jwks = keep(m, m->value[COLUMN_JWKS]);
 	c->consumer = keep(m, m->value[COLUMN_CONSUMER]);
+	c->custom_id = keep(m, m->value[COLUMN_CUSTOM_ID]);
 	c->n_scopes = keep_list(m, m->value[COLUMN_SCOPES], c->scopes);
 	c->n_audiences = keep_list(m, m->value[COLUMN_AUDIENCES], c->audiences);
 	return true;

@@ -54,6 +54,8 @@ make_jwt(struct request *r, struct made *made)
 		.issuer = r->gate->service->issuer,
 		.subject = o->client->id,
 		.client_id = o->client->id,
+		.consumer = o->client->consumer,
+		.custom_id = o->client->custom_id,
 		.jti = span_make(made->jti, sizeof(made->jti)),
 		.scope = o->scope,
 		.audience = o->audiences,

@@ -58,6 +58,7 @@ struct facts {
 /* What to take from the claims beside the registered ones. */
 struct facts_wish {
 	const char	 *consumer_claim;	/* "": client_id, else azp, else sub */
+	const char	 *custom_id_claim;	/* NULL: none is told */
 	const char	 *scope_claim;		/* "": scope, else scp */
 	const char	**claims;		/* that routes turn into headers */
 	size_t		  n_claims;

@@ -285,9 +285,20 @@ put_header(struct maker *m, const char *name, struct span value)
 	text_put(&m->text, SPAN("\r\n"));
 }
 
+/* What the consumer is called elsewhere, if the issuer has a claim for that; false: malformed. */
+static bool
+find_custom_id(const struct maker *m, struct span *custom_id)
+{
+	const struct doc_value *value = m->wish->custom_id_claim == NULL ? NULL :
+	    doc_get(m->claims, span_of(m->wish->custom_id_claim));
+
+	*custom_id = doc_string(value);
+	return value == NULL || (custom_id->p != NULL && is_plain(*custom_id));
+}
+
 /* Kong's names, so that a backend written for it works unchanged. */
 static void
-put_headers(struct maker *m)
+put_headers(struct maker *m, struct span custom_id)
 {
 	struct span consumer = facts_get(m->facts, FACTS_CONSUMER);
 	struct span client = facts_get(m->facts, FACTS_CLIENT);
@@ -296,6 +307,7 @@ put_headers(struct maker *m)
 	begin_part(m, FACTS_HEADERS);
 	put_header(m, "X-Consumer-ID", consumer);
 	put_header(m, "X-Consumer-Username", consumer);
+	put_header(m, "X-Consumer-Custom-ID", custom_id);
 	put_header(m, "X-Credential-Identifier", client.n > 0 ? client : consumer);
 	put_header(m, "X-Authenticated-Scope", facts_get(m->facts, FACTS_SCOPE));
 	/* A client that acts for itself is no user, even if a user has its name (RFC 9068, 5). */
@@ -322,12 +334,15 @@ facts_make(struct facts *room, const struct doc_value *claims, struct span kid,
 	    !put_identity(&m, FACTS_CLIENT, named ? SPAN("client_id") : SPAN("azp")) ||
 	    !put_identity(&m, FACTS_JTI, SPAN("jti")) || !put_scope(&m) || !put_audience(&m))
 		return VERDICT_MALFORMED;
+	struct span custom_id;
+	if (!find_custom_id(&m, &custom_id))
+		return VERDICT_MALFORMED;
 	enum verdict verdict = put_consumer(&m);
 	if (verdict != VERDICT_ACTIVE)
 		return verdict;
 	put_part(&m, FACTS_KID, kid);
 	put_claims(&m);
-	put_headers(&m);
+	put_headers(&m, custom_id);
 	if (m.text.cut)
 		return VERDICT_TOO_LARGE;
 	room->version = FACTS_VERSION;

@@ -6,6 +6,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/must.h"
 #include "gateway/token/doc.h"
+#include "gateway/token/mint.h"
 
 /*
  * A check is an array of steps (see `steps` at the end), each of which may end it with a verdict.
@@ -326,10 +327,9 @@ make_facts(struct check *c)
 	struct jwt_checker *checker = c->checker;
 	struct facts *facts = checker->room;
 	struct facts_wish wish = {
-		.consumer_claim = c->issuer->consumer_claim,
-		.scope_claim = c->issuer->scope_claim,
-		.claims = checker->claims,
-		.n_claims = checker->n_claims,
+		.consumer_claim = c->issuer->consumer_claim, .scope_claim = c->issuer->scope_claim,
+		.custom_id_claim = c->issuer->own ? MINT_CUSTOM_ID : NULL,
+		.claims = checker->claims, .n_claims = checker->n_claims,
 	};
 	struct span kid = c->key == NULL ? SPAN("") : span_make(c->key->kid, c->key->kid_n);
 	enum verdict verdict = facts_make(facts, c->claims, kid, &wish);

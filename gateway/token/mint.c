@@ -27,6 +27,15 @@ put_audience(struct text *t, const struct span *audience, size_t n)
 	text_char(t, ']');
 }
 
+static void
+put_optional(struct text *t, struct span member, struct span value)
+{
+	if (value.n == 0)
+		return;
+	text_put(t, member);
+	text_json(t, value);
+}
+
 void
 mint_claims(struct text *t, const struct mint_claims *c)
 {
@@ -44,10 +53,9 @@ mint_claims(struct text *t, const struct mint_claims *c)
 	put_number(t, c->issued_s);
 	text_put(t, SPAN(",\"jti\":"));
 	text_json(t, c->jti);
-	if (c->scope.n > 0) {
-		text_put(t, SPAN(",\"scope\":"));
-		text_json(t, c->scope);
-	}
+	put_optional(t, SPAN(",\"scope\":"), c->scope);
+	put_optional(t, SPAN(",\"" MINT_CONSUMER "\":"), c->consumer);
+	put_optional(t, SPAN(",\"" MINT_CUSTOM_ID "\":"), c->custom_id);
 	text_put(t, c->more);
 	text_char(t, '}');
 }
@@ -56,7 +64,8 @@ mint_claims(struct text *t, const struct mint_claims *c)
 static size_t
 texts_of(const struct mint_claims *c)
 {
-	size_t n = c->issuer.n + c->subject.n + c->client_id.n + c->jti.n + c->scope.n;
+	size_t n = c->issuer.n + c->subject.n + c->client_id.n + c->jti.n + c->scope.n +
+	    c->consumer.n + c->custom_id.n;
 
 	for (size_t i = 0; i < c->n_audience; i++)
 		n += c->audience[i].n + 3;

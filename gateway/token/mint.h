@@ -2,8 +2,9 @@
  * Minting: a JWT access token as RFC 9068 has it, from what it shall say to its signature.
  *
  * Header: alg, typ at+jwt, kid. Claims: iss, exp, aud (a string if there is one, else an array),
- * sub, client_id, iat, jti, scope if any, and what the caller adds. It is written by hand into the
- * request's memory: nearly all that a token costs is its signature.
+ * sub, client_id, iat, jti, scope if any; beside those the consumer the client belongs to, in
+ * private claims (MINT_CONSUMER, MINT_CUSTOM_ID), and what the caller adds. It is written by hand
+ * into the request's memory: nearly all that a token costs is its signature.
  */
 #ifndef GATEWAY_TOKEN_MINT_H
 #define GATEWAY_TOKEN_MINT_H
@@ -16,13 +17,19 @@
 #include "gateway/base/text.h"
 #include "gateway/token/signer.h"
 
+/* The claims that name the consumer; the own issuer's alone have this meaning. */
+#define MINT_CONSUMER	"consumer"
+#define MINT_CUSTOM_ID	"consumer_custom_id"
+
 /* What a token says. Texts are of any bytes: JSON escapes them. */
 struct mint_claims {
 	struct span		 issuer;
 	struct span		 subject;
 	struct span		 client_id;
 	struct span		 jti;
-	struct span		 scope;		/* empty: no such claim */
+	struct span		 scope;		/* empty: no such claim; the next two too */
+	struct span		 consumer;	/* its name */
+	struct span		 custom_id;	/* and what others call it */
 	const struct span	*audience;
 	size_t			 n_audience;	/* at least one */
 	int64_t			 issued_s;	/* iat, seconds since the epoch */

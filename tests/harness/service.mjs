@@ -64,7 +64,8 @@ export function opaque() {
 
 /** Puts a client into the store; its number. */
 export const addClient = async (db, id = 'app') =>
-  db.value(`WITH k AS (INSERT INTO consumers (name) VALUES ('of ${id}') RETURNING id)
+  db.value(`WITH k AS (INSERT INTO consumers (name, custom_id)
+      VALUES ('of ${id}', 'number of ${id}') RETURNING id)
     INSERT INTO clients (client_id, consumer, jwks, grants)
     SELECT '${id}', id, '{}', '{client_credentials}' FROM k RETURNING id`);
 

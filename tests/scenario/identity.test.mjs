@@ -225,6 +225,15 @@ test('claims with line ends or other controls never split a header', async () =>
   }
 });
 
+test('what our own tokens call the consumer means nothing in others', async () => {
+  const pairs = await reached([], {
+    authorization: `Authorization: Bearer ${await mint(key, { consumer: 'root', consumer_custom_id: 'root' })}`,
+  });
+  for (const [name, value] of Object.entries(OURS))
+    assert.deepEqual(valuesOf(pairs, name), [value], name);
+  assert.deepEqual(valuesOf(pairs, 'x-consumer-custom-id'), []);
+});
+
 test('which claim names the consumer', async () => {
   const who = async (changes) =>
     (await get(`${gw.url}/orders`, { token: await mint(key, changes) })).json.headers[

@@ -25,7 +25,10 @@ test('a token is looked up once and then known to all', async (t) => {
   const first = await ask(token);
   assert.equal(first.status, 200);
   const { headers } = api.seen.at(-1);
-  assert.equal(headers['x-consumer-id'], 'app');
+  assert.equal(headers['x-consumer-id'], 'of app');
+  assert.equal(headers['x-consumer-username'], 'of app');
+  assert.equal(headers['x-consumer-custom-id'], 'number of app');
+  assert.equal(headers['x-credential-identifier'], 'app');
   assert.equal(headers['x-authenticated-scope'], 'orders:read orders:write');
   assert.equal(headers['x-authenticated-userid'], undefined);
   for (let i = 0; i < 20; i += 1) assert.equal((await ask(token)).status, 200);

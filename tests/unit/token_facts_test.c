@@ -103,6 +103,23 @@ START_TEST(the_consumer_is_who_the_conf_says)
 }
 END_TEST
 
+/* Only of an issuer that has a claim for it: elsewhere a claim of that name means nothing. */
+START_TEST(a_custom_id_is_told)
+{
+	const char *claims = "{\"sub\":\"s\",\"number\":\"4711\"}";
+
+	check_part(facts_of(claims), FACTS_HEADERS, "X-Consumer-ID: s\r\n"
+	    "X-Consumer-Username: s\r\nX-Credential-Identifier: s\r\n"
+	    "X-Authenticated-Userid: s\r\n");
+	wish.custom_id_claim = "number";
+	check_part(facts_of(claims), FACTS_HEADERS, "X-Consumer-ID: s\r\n"
+	    "X-Consumer-Username: s\r\nX-Consumer-Custom-ID: 4711\r\n"
+	    "X-Credential-Identifier: s\r\nX-Authenticated-Userid: s\r\n");
+	ck_assert_int_eq(make("{\"sub\":\"s\",\"number\":\"a\\nb\"}"), VERDICT_MALFORMED);
+	ck_assert_int_eq(make("{\"sub\":\"s\",\"number\":4711}"), VERDICT_MALFORMED);
+}
+END_TEST
+
 /* Nobody can put a line into a header, nor seem to be somebody else after trimming. */
 START_TEST(an_identity_is_plain_text)
 {
@@ -243,6 +260,7 @@ main(void)
 	tcase_add_test(tc, a_token_may_say_little);
 	tcase_add_test(tc, a_client_is_no_user);
 	tcase_add_test(tc, the_consumer_is_who_the_conf_says);
+	tcase_add_test(tc, a_custom_id_is_told);
 	tcase_add_test(tc, an_identity_is_plain_text);
 	tcase_add_test(tc, scopes_are_whole_words);
 	tcase_add_test(tc, scopes_come_in_several_forms);

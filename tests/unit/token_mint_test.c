@@ -23,6 +23,7 @@ static struct span audience[] = { { "orders-api", 10 }, { "billing-api", 11 } };
 static const struct mint_claims usual = {
 	.issuer = { ISSUER, sizeof(ISSUER) - 1 }, .subject = { "app", 3 }, .client_id = { "app", 3 },
 	.jti = { "0192-x", 6 }, .scope = { "orders:read orders:write", 24 },
+	.consumer = { "shop", 4 }, .custom_id = { "4711", 4 },
 	.audience = audience, .n_audience = 1, .issued_s = NOW - 5, .expires_s = NOW + 300,
 };
 
@@ -117,6 +118,7 @@ START_TEST(what_is_minted_is_what_is_read)
 	ck_part(FACTS_JTI, "0192-x");
 	ck_part(FACTS_SCOPE, "orders:read orders:write");
 	ck_assert(span_eq(facts_get(answer.facts, FACTS_KID), span_of(made[0].kid)));
+	ck_assert(memmem(answer.facts, answer.facts->size, "4711", 4) == NULL);
 	ck_assert_int_eq(answer.facts->iat_s, NOW - 5);
 	ck_assert_int_eq(answer.facts->exp_s, NOW + 300);
 	ck_assert(facts_has_audience(answer.facts, SPAN("orders-api")));
@@ -140,6 +142,7 @@ START_TEST(texts_are_escaped)
 	    "\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\");
 	claims.n_audience = 2;
 	claims.scope = SPAN("");
+	claims.consumer = claims.custom_id = claims.client_id;
 	claims.more = SPAN(",\"email\":\"x@y\"");
 	ck_assert_int_eq(mint_and_check(&claims, &token), VERDICT_ACTIVE);
 	ck_part(FACTS_SUBJECT, "a\"b\\c\",\"sub\":\"root");
