@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,6 +26,9 @@ look_up(struct privilege *p, const char *user)
 	p->uid = entry->pw_uid;
 	p->gid = entry->pw_gid;
 	snprintf(p->user, sizeof(p->user), "%s", user);
+	/* one that is too long is as good as none */
+	if (strlen(entry->pw_dir) < sizeof(p->home))
+		memcpy(p->home, entry->pw_dir, strlen(entry->pw_dir) + 1);
 	return true;
 }
 
@@ -67,6 +71,8 @@ privilege_drop(const struct privilege *p)
 			log_error("user %s could become root again", p->user);
 			return false;
 		}
+		if (setenv("HOME", p->home[0] != '\0' ? p->home : "/", 1) != 0)
+			return fail("HOME", p->user);
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return fail("no_new_privs", p->user);

@@ -3,6 +3,7 @@
  *
  * Started as root, children become the conf's `user` with that user's groups, can't regain anything
  * (no_new_privs), and leave no core: neither by a crash nor through another process of that user.
+ * Their HOME is that user's, since libpq looks for its own files there.
  */
 #ifndef GATEWAY_PRIVILEGE_H
 #define GATEWAY_PRIVILEGE_H
@@ -14,12 +15,14 @@
 #include "gateway/conf/config.h"
 
 #define PRIVILEGE_USER_SIZE	64
+#define PRIVILEGE_HOME_SIZE	256
 
 struct privilege {
 	bool	drop;				/* false: children stay who we are */
 	uid_t	uid;
 	gid_t	gid;
 	char	user[PRIVILEGE_USER_SIZE];
+	char	home[PRIVILEGE_HOME_SIZE];
 };
 
 /*

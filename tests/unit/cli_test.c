@@ -42,6 +42,10 @@ run(const char *a, const char *b, const char *c, const char *d)
 
 	for (int i = 0; i < 4 && given[i] != NULL; i++)
 		words[n++] = strdup(given[i]);
+	/* the command line takes options out of its words */
+	char *all[6];
+	int n_all = n;
+	memcpy(all, words, sizeof(all));
 	fflush(stdout);
 	int keep_out = dup(STDOUT_FILENO), keep_err = dup(STDERR_FILENO);
 	FILE *out_file = divert(STDOUT_FILENO), *err_file = divert(STDERR_FILENO);
@@ -54,8 +58,8 @@ run(const char *a, const char *b, const char *c, const char *d)
 	close(keep_err);
 	read_back(out_file, out, sizeof(out));
 	read_back(err_file, err, sizeof(err));
-	while (n > 0)
-		free(words[--n]);
+	while (n_all > 0)
+		free(all[--n_all]);
 	return status;
 }
 
