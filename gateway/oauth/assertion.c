@@ -12,7 +12,7 @@
 #include "shm/set.h"
 
 #define ASSERTION_MAX	8192		/* bytes */
-#define AHEAD_MAX_S	3600		/* how far off exp may be */
+#define AHEAD_MAX_S	600		/* how far off exp may be */
 #define LEEWAY_S	60		/* for clients whose clocks are fast: nbf, iat */
 #define JTI_MAX		256
 #define PARTS		3
