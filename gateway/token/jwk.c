@@ -137,6 +137,14 @@ read_oct(const json_t *members, struct material *m, struct jwk *key)
 	return reason_of(alg_hmac_key(&key->key, m->member[0]), "OpenSSL refuses it");
 }
 
+/* The bit of an algorithm; EdDSA and Ed25519 are two names of one (RFC 9864 section 2.2). */
+static uint32_t
+names_of(const struct alg *alg)
+{
+	return alg->family == ALG_ED ? ALG_BIT(ALG_ID_EdDSA) | ALG_BIT(ALG_ID_Ed25519) :
+	    ALG_BIT(alg->id);
+}
+
 /* The algorithms of this type and curve, narrowed to the one that the key names, if it does. */
 static const char *
 read_algorithms(const json_t *members, struct jwk *key)
@@ -154,7 +162,7 @@ read_algorithms(const json_t *members, struct jwk *key)
 	if (alg == NULL)
 		return NULL;
 	const struct alg *named = alg_find(text_of(alg));
-	key->algorithms &= named == NULL ? 0 : ALG_BIT(named->id);
+	key->algorithms &= named == NULL ? 0 : names_of(named);
 	return key->algorithms != 0 ? NULL : "its alg is for another purpose or type of key";
 }
 

@@ -35,6 +35,7 @@ is_fit(const EVP_PKEY *pkey, const struct alg *alg)
 	case ALG_ID_PS512:
 	case ALG_ID_ES384:
 	case ALG_ID_ES512:
+	case ALG_ID_Ed25519:
 	case ALG_ID_HS256:
 	case ALG_ID_HS384:
 	case ALG_ID_HS512:

@@ -32,7 +32,7 @@ const CURVES = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' };
 
 function pairFor(alg) {
   if (alg.startsWith('ES')) return generateKeyPairSync('ec', { namedCurve: CURVES[alg] });
-  if (alg === 'EdDSA') return generateKeyPairSync('ed25519');
+  if (alg === 'EdDSA' || alg === 'Ed25519') return generateKeyPairSync('ed25519');
   return generateKeyPairSync('rsa', { modulusLength: 2048 });
 }
 
@@ -91,7 +91,7 @@ export function signature(alg, jwk, text) {
   if (alg.startsWith('HS'))
     return createHmac(hash, Buffer.from(jwk.k, 'base64url')).update(text).digest();
   const key = createPrivateKey({ key: jwk, format: 'jwk' });
-  if (alg === 'EdDSA') return sign(null, Buffer.from(text), key);
+  if (alg === 'EdDSA' || alg === 'Ed25519') return sign(null, Buffer.from(text), key);
   if (alg.startsWith('ES'))
     return sign(hash, Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
   if (alg.startsWith('PS')) {

@@ -71,7 +71,7 @@ test('an assertion authenticates its client', async () => {
 });
 
 test('of all asymmetric algorithms, with or without a kid', async () => {
-  for (const alg of ['RS256', 'PS256', 'ES384', 'ES512', 'EdDSA']) {
+  for (const alg of ['RS256', 'PS256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']) {
     const own = newKey(alg);
     const client = await clientWith(own);
     assert.equal((await ask(made({}, { by: own, client }))).status, 200, alg);

@@ -27,9 +27,10 @@ START_TEST(the_shortest_is_safe)
 	ck_assert_uint_eq(c->client.max_head, 16384);
 	ck_assert_uint_eq(c->client.header_timeout_ms, 10000);
 	ck_assert_uint_eq(c->shared_memory.token_cache, 64 << 20);
-	ck_assert(i->n_algorithms == 4 && !i->any_audience && i->n_audience == 1);
+	ck_assert(i->n_algorithms == 5 && !i->any_audience && i->n_audience == 1);
 	ck_assert(is(i->audience[0], "x"));
 	ck_assert_str_eq(i->algorithms[3], "EdDSA");
+	ck_assert_str_eq(i->algorithms[4], "Ed25519");
 	ck_assert(i->n_token_types == 3 && is(i->token_types[0], "at+jwt"));
 	ck_assert(is(i->token_types[1], "jwt") && is(i->token_types[2], ""));
 	ck_assert_uint_eq(i->max_token, 8192);

@@ -42,11 +42,14 @@ check_algorithms(const char *jwk, uint32_t expected)
 START_TEST(a_key_serves_the_algorithms_of_its_type)
 {
 	uint32_t all_rsa = ALG_BIT(ALG_ID_PS512 + 1) - 1;
+	uint32_t both_ed = ALG_BIT(ALG_ID_EdDSA) | ALG_BIT(ALG_ID_Ed25519);
 
 	check_algorithms(jwk_of(&rsa, ""), all_rsa);
 	check_algorithms(jwk_of(&rsa, ",\"alg\":\"PS384\""), ALG_BIT(ALG_ID_PS384));
 	check_algorithms(jwk_of(&ec, ""), ALG_BIT(ALG_ID_ES256));
-	check_algorithms(jwk_of(&ed, ",\"alg\":\"EdDSA\""), ALG_BIT(ALG_ID_EdDSA));
+	check_algorithms(jwk_of(&ed, ",\"alg\":\"EdDSA\""), both_ed);
+	check_algorithms(jwk_of(&ed, ",\"alg\":\"Ed25519\""), both_ed);
+	check_algorithms(jwk_of(&ed, ""), both_ed);
 	check_algorithms(jwk_of(&oct, ""), ALG_BIT(ALG_ID_HS256) | ALG_BIT(ALG_ID_HS384) |
 	    ALG_BIT(ALG_ID_HS512));
 	check_algorithms(jwk_of(&rsa, ",\"use\":\"sig\",\"key_ops\":[\"sign\",\"verify\"]"),

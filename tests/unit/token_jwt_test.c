@@ -89,6 +89,8 @@ START_TEST(a_good_token_passes)
 	ck_assert(!keyring_has(ring, 1, answer.facts->key));
 	ck_verdict(token_of(&ec, "ES256", "{\"alg\":\"ES256\",\"kid\":\"e\"}", CLAIMS),
 	    VERDICT_ACTIVE);
+	ck_verdict(token_of(&ed, "Ed25519", "{\"alg\":\"Ed25519\",\"kid\":\"d\"}", CLAIMS),
+	    VERDICT_ACTIVE);
 	ck_verdict(token_of(&ed, "EdDSA", "{\"alg\":\"EdDSA\",\"kid\":\"d\"}", CLAIMS),
 	    VERDICT_ACTIVE);
 	ck_verdict(token_of(&rsa, "PS512", "{\"alg\":\"PS512\",\"kid\":\"r\"}", CLAIMS),
