@@ -50,7 +50,9 @@ START_TEST(signs_what_its_jwk_verifies)
 
 		make(choices[i], &key);
 		struct jwks *set = publish(&key);
-		ck_assert_uint_eq(set->keys[0].algorithms, ALG_BIT(choices[i]));
+		/* Ed25519 is EdDSA by another name (RFC 9864) */
+		uint32_t others = choices[i] == ALG_ID_EdDSA ? ALG_BIT(ALG_ID_Ed25519) : 0;
+		ck_assert_uint_eq(set->keys[0].algorithms, ALG_BIT(choices[i]) | others);
 		ck_assert_span(span_make(set->keys[0].kid, set->keys[0].kid_n), span_of(key.kid));
 		ck_assert(seal_open(&seal, span_of(key.kid), span_make(key.sealed, key.sealed_n),
 		    pkcs8));
