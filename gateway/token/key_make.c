@@ -141,10 +141,16 @@ put_private(struct key_make *key, const EVP_PKEY *pkey, const struct seal_key *s
 bool
 key_make(enum alg_id alg, const struct seal_key *seal, struct key_make *key)
 {
-	EVP_PKEY *pkey = generate(alg_row(alg));
-	bool good = pkey != NULL && put_public(key, pkey, alg_row(alg)) &&
-	    put_private(key, pkey, seal);
+	EVP_PKEY *pkey = NULL;
+	bool good;
 
+	/* a kid that begins with a hyphen would look like an option to gatehouse keys kill */
+	do {
+		EVP_PKEY_free(pkey);
+		pkey = generate(alg_row(alg));
+		good = pkey != NULL && put_public(key, pkey, alg_row(alg));
+	} while (good && key->kid[0] == '-');
+	good = good && put_private(key, pkey, seal);
 	EVP_PKEY_free(pkey);
 	return good;
 }
