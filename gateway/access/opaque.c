@@ -22,6 +22,8 @@ enum column {
 	TOKEN_AUDIENCE,
 	TOKEN_CONSUMER,
 	TOKEN_CUSTOM_ID,
+	TOKEN_SUBJECT,		/* null: the client */
+	TOKEN_CLAIMS,		/* further ones, a JSON object; or null */
 };
 
 struct lookup {
@@ -84,11 +86,27 @@ put_optional(struct text *t, struct span member, struct span value)
 	text_json(t, value);
 }
 
+/* Appends the members of a JSON object, after a comma; false if it is none. */
+static bool
+put_members(struct text *t, struct span object)
+{
+	if (object.p == NULL)
+		return true;
+	if (object.n < 2 || object.p[0] != '{' || object.p[object.n - 1] != '}')
+		return false;
+	if (object.n > 2) {
+		text_char(t, ',');
+		text_put(t, span_make(object.p + 1, object.n - 2));
+	}
+	return true;
+}
+
 /* Writes the row as the claims that a JWT would have; false if it is malformed. */
 static bool
 write_claims(struct text *t, const struct request *r, const struct db_query *q)
 {
 	struct span client = db_value(q, 0, TOKEN_CLIENT);
+	struct span subject = db_value(q, 0, TOKEN_SUBJECT);
 	char jti[UUID_TEXT];
 	int64_t issued_s, expires_s;
 
@@ -102,12 +120,14 @@ write_claims(struct text *t, const struct request *r, const struct db_query *q)
 	    (long long)issued_s, UUID_TEXT, jti);
 	text_put(t, db_value(q, 0, TOKEN_AUDIENCE));
 	text_put(t, SPAN(",\"sub\":"));
-	text_json(t, client);
+	text_json(t, subject.p == NULL ? client : subject);
 	text_put(t, SPAN(",\"client_id\":"));
 	text_json(t, client);
 	put_optional(t, SPAN(",\"scope\":"), db_value(q, 0, TOKEN_SCOPE));
 	put_optional(t, SPAN(",\"" MINT_CONSUMER "\":"), db_value(q, 0, TOKEN_CONSUMER));
 	put_optional(t, SPAN(",\"" MINT_CUSTOM_ID "\":"), db_value(q, 0, TOKEN_CUSTOM_ID));
+	if (!put_members(t, db_value(q, 0, TOKEN_CLAIMS)))
+		return false;
 	text_char(t, '}');
 	return !t->cut;
 }
@@ -126,8 +146,10 @@ take_row(struct request *r)
 		return conclude(r, j->verdict);
 	}
 	size_t room = CLAIMS_ROOM + db_value(q, 0, TOKEN_AUDIENCE).n +
+	    db_value(q, 0, TOKEN_CLAIMS).n +
 	    ESCAPED_MAX * (strlen(r->gate->config->token_service->issuer) +
-	    2 * db_value(q, 0, TOKEN_CLIENT).n + db_value(q, 0, TOKEN_SCOPE).n +
+	    2 * db_value(q, 0, TOKEN_CLIENT).n + db_value(q, 0, TOKEN_SUBJECT).n +
+	    db_value(q, 0, TOKEN_SCOPE).n +
 	    db_value(q, 0, TOKEN_CONSUMER).n + db_value(q, 0, TOKEN_CUSTOM_ID).n);
 	struct text claims = { arena_alloc(&r->arena, room), 0, room, false };
 	if (claims.p == NULL)

@@ -26,6 +26,13 @@ struct loop;
 struct shared;
 struct task;
 
+/* Whose tokens a client may give as actor tokens. */
+enum delegation {
+	DELEGATION_DENIED,
+	DELEGATION_SELF,	/* its own */
+	DELEGATION_ALLOWED,	/* anybody's */
+};
+
 /* A client as the store has it. Lists are sorted and without doubles. */
 struct oauth_client {
 	struct span	 id;			/* client_id */
@@ -51,6 +58,12 @@ struct oauth_client {
 	uint64_t	 rate_period_us;
 	bool		 introspects_any;
 	bool		 revokes_any;
+	struct span	*exchange_from;		/* whose tokens it may exchange: NAME, ISSUER/NAME,
+						   or "*" for the name */
+	size_t		 n_exchange_from;
+	bool		 impersonates;		/* may exchange without an actor token */
+	enum delegation	 delegation;
+	bool		 records;		/* a row for each token it exchanges */
 	/* the book's own */
 	unsigned	 holders;
 };

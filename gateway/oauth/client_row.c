@@ -26,6 +26,10 @@ enum column {
 	COLUMN_REVOCATION,
 	COLUMN_CONSUMER,
 	COLUMN_CUSTOM_ID,
+	COLUMN_EXCHANGE_FROM,
+	COLUMN_IMPERSONATION,
+	COLUMN_DELEGATION,
+	COLUMN_RECORDING,
 	COLUMN_COUNT
 };
 
@@ -129,6 +133,20 @@ read_numbers(struct maker *m)
 	return (c->rate_count == 0) == (c->rate_period_us == 0);
 }
 
+/* What may be done with tokens of others; a word that is not known allows nothing. */
+static void
+read_exchange(struct maker *m)
+{
+	struct oauth_client *c = m->client;
+	struct span delegation = m->value[COLUMN_DELEGATION];
+
+	c->impersonates = span_eq(m->value[COLUMN_IMPERSONATION], SPAN("allowed"));
+	c->delegation = span_eq(delegation, SPAN("allowed")) ? DELEGATION_ALLOWED :
+	    span_eq(delegation, SPAN("self")) ? DELEGATION_SELF : DELEGATION_DENIED;
+	c->records = !span_eq(m->value[COLUMN_RECORDING], SPAN("none"));
+	c->n_exchange_from = keep_list(m, m->value[COLUMN_EXCHANGE_FROM], c->exchange_from);
+}
+
 static bool
 fill(struct maker *m, struct span id)
 {
@@ -151,6 +169,7 @@ fill(struct maker *m, struct span id)
 	c->custom_id = keep(m, m->value[COLUMN_CUSTOM_ID]);
 	c->n_scopes = keep_list(m, m->value[COLUMN_SCOPES], c->scopes);
 	c->n_audiences = keep_list(m, m->value[COLUMN_AUDIENCES], c->audiences);
+	read_exchange(m);
 	return true;
 }
 
@@ -166,12 +185,14 @@ client_row_read(const struct db_query *query, struct span id)
 	}
 	size_t n_scopes = members(m.value[COLUMN_SCOPES]);
 	size_t n_audiences = members(m.value[COLUMN_AUDIENCES]);
-	size_t lists = (n_scopes + n_audiences) * sizeof(struct span);
+	size_t n_exchange_from = members(m.value[COLUMN_EXCHANGE_FROM]);
+	size_t lists = (n_scopes + n_audiences + n_exchange_from) * sizeof(struct span);
 	if ((m.client = calloc(1, sizeof(*m.client) + lists + text)) == NULL)
 		return NULL;
 	m.client->scopes = (struct span *)(m.client + 1);
 	m.client->audiences = m.client->scopes + n_scopes;
-	m.at = (char *)(m.client->audiences + n_audiences);
+	m.client->exchange_from = m.client->audiences + n_audiences;
+	m.at = (char *)(m.client->exchange_from + n_exchange_from);
 	if (!fill(&m, id)) {
 		log_error("the row of client \"%.*s\" in the database makes no sense",
 		    SPAN_ARG(id));

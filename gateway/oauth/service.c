@@ -8,15 +8,17 @@
 #include "gateway/oauth/client_book.h"
 #include "gateway/token/alg.h"
 
+/* The last two are those of exchanged tokens only. */
 static const enum value_type token_columns[] = {
 	VALUE_UUID, VALUE_BYTEA, VALUE_INT8, VALUE_TIMESTAMPTZ, VALUE_TIMESTAMPTZ, VALUE_TEXT,
-	VALUE_TEXT,
+	VALUE_TEXT, VALUE_TEXT, VALUE_TEXT,
 };
 static const enum value_type revocation_columns[] = {
 	VALUE_TEXT, VALUE_BYTEA, VALUE_TIMESTAMPTZ, VALUE_TEXT, VALUE_TEXT,
 };
 
 #define COLUMNS(array)	(array), sizeof(array) / sizeof((array)[0])
+#define LONE_COLUMNS	7
 
 /* The token endpoint stands at the issuer's host, below the configured path. */
 static char *
@@ -43,12 +45,14 @@ service_open(struct gate *gate)
 	s->token_endpoint = span_of(make_endpoint(config));
 	s->book = client_book_new(gate->loop, gate->db, gate->shared);
 	s->tools = alg_tools_new();
-	s->tokens = batch_new(gate->loop, gate->db, SQL_INSERT_TOKENS, COLUMNS(token_columns));
+	s->tokens = batch_new(gate->loop, gate->db, SQL_INSERT_TOKENS, token_columns, LONE_COLUMNS);
+	s->exchanged = batch_new(gate->loop, gate->db, SQL_INSERT_EXCHANGED,
+	    COLUMNS(token_columns));
 	s->revocations = batch_new(gate->loop, gate->db, SQL_INSERT_REVOCATIONS,
 	    COLUMNS(revocation_columns));
 	s->patience_ms = gate->config->database->timeout_ms;
 	if (s->token_endpoint.p == NULL || s->book == NULL || s->tools == NULL ||
-	    s->tokens == NULL || s->revocations == NULL ||
+	    s->tokens == NULL || s->exchanged == NULL || s->revocations == NULL ||
 	    !seal_derive(config->encryption_key, SEAL_REFRESH_TOKENS, &s->refresh_key)) {
 		log_error("the token service can't be opened: out of memory, or OpenSSL fails");
 		service_close(&s);
@@ -66,6 +70,7 @@ service_close(struct service **service)
 		return;
 	client_book_free(&s->book);
 	batch_free(&s->tokens);
+	batch_free(&s->exchanged);
 	batch_free(&s->revocations);
 	alg_tools_free(&s->tools);
 	seal_forget(&s->refresh_key);

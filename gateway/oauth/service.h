@@ -20,6 +20,7 @@ struct service {
 	struct client_book	*book;
 	struct alg_tools	*tools;
 	struct batch		*tokens;	/* rows of issued tokens */
+	struct batch		*exchanged;	/* of those that came of others' */
 	struct batch		*revocations;
 	struct seal_key		 refresh_key;	/* refresh tokens are derived with it */
 	struct chance		 chance;	/* ids and secrets of new tokens */
