@@ -399,3 +399,49 @@ doc_real(const struct doc_value *value, double *real)
 	*real = strtod(text, &end);
 	return *end == '\0' && isfinite(*real);
 }
+
+static void
+write_members(struct text *t, const struct doc_value *container)
+{
+	bool object = container->type == DOC_OBJECT;
+	const struct doc_value *first = doc_first(container);
+
+	text_char(t, object ? '{' : '[');
+	for (const struct doc_value *v = first; v != NULL; v = doc_next(container, v)) {
+		if (v != first)
+			text_char(t, ',');
+		if (object) {
+			text_json(t, v->name);
+			text_char(t, ':');
+		}
+		doc_write(t, v);
+	}
+	text_char(t, object ? '}' : ']');
+}
+
+bool
+doc_write(struct text *t, const struct doc_value *value)
+{
+	switch (value->type) {
+	case DOC_NULL:
+		text_put(t, SPAN("null"));
+		break;
+	case DOC_FALSE:
+		text_put(t, SPAN("false"));
+		break;
+	case DOC_TRUE:
+		text_put(t, SPAN("true"));
+		break;
+	case DOC_NUMBER:
+		text_put(t, value->text);
+		break;
+	case DOC_STRING:
+		text_json(t, value->text);
+		break;
+	case DOC_ARRAY:
+	case DOC_OBJECT:
+		write_members(t, value);
+		break;
+	}
+	return !t->cut;
+}

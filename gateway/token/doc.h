@@ -14,8 +14,9 @@
 #include <stdint.h>
 
 #include "gateway/base/span.h"
+#include "gateway/base/text.h"
 
-#define DOC_DEPTH_MAX	16
+#define DOC_DEPTH_MAX	20
 #define DOC_NAMES_MAX	256
 /* Values that a text of n bytes has at most: each but the first stands behind a separator. */
 #define DOC_VALUES(n)	((n) / 2 + 1)
@@ -57,5 +58,11 @@ struct span doc_string(const struct doc_value *value);
 bool doc_integer(const struct doc_value *value, int64_t *integer);
 /* True for any number that a double can hold; sets *real. */
 bool doc_real(const struct doc_value *value, double *real);
+/*
+ * Appends the value and all inside it as JSON, in one spelling: no space, only the escapes that
+ * must be, numbers as they were written. Reading that gives the same value again. False if it did
+ * not fit.
+ */
+bool doc_write(struct text *t, const struct doc_value *value);
 
 #endif

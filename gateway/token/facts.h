@@ -20,7 +20,7 @@
 /* No facts are larger: offsets have 16 bits. */
 #define FACTS_MAX	65535
 /* Changes with struct facts or the meaning of a part: other blocks in a cache are void. */
-#define FACTS_VERSION	2
+#define FACTS_VERSION	3
 
 enum facts_name {
 	FACTS_ISSUER,		/* iss */
@@ -33,6 +33,10 @@ enum facts_name {
 	FACTS_AUDIENCE,		/* a list: 16-bit length, then the bytes, of each member */
 	FACTS_CLAIMS,		/* the same of names and values in turn: see facts_claim() */
 	FACTS_HEADERS,		/* identity headers for the backend, "Name: value\r\n" each */
+	FACTS_ACT,		/* act, a JSON object: who acts, and before that who acted */
+	FACTS_MAY_ACT,		/* may_act as it is, JSON of whatever type */
+	FACTS_SESSION,		/* sid */
+	FACTS_LINEAGE,		/* what it was exchanged from: see lineage.h */
 	FACTS_COUNT
 };
 
@@ -46,6 +50,7 @@ struct facts {
 	int64_t		exp_s;
 	int64_t		nbf_s;		/* FACTS_NO_TIME: none */
 	int64_t		iat_s;		/* rounded down; FACTS_NO_TIME: none */
+	int64_t		known_s;	/* when somebody last vouched for it */
 	uint8_t		identity[IDENTITY_SIZE];	/* by which this token can be revoked */
 	struct {
 		uint16_t	at;	/* from the start of the block */
@@ -57,8 +62,10 @@ struct facts {
 
 /* What to take from the claims beside the registered ones. */
 struct facts_wish {
+	const char	 *issuer;		/* iss, whether or not it is said; NULL: it is */
 	const char	 *consumer_claim;	/* "": client_id, else azp, else sub */
 	const char	 *custom_id_claim;	/* NULL: none is told */
+	bool		  lineage;		/* the claim means what ours does */
 	const char	 *scope_claim;		/* "": scope, else scp */
 	const char	**claims;		/* that routes turn into headers */
 	size_t		  n_claims;

@@ -2,6 +2,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/token/doc.h"
+#include "gateway/token/lineage.h"
 
 /*
  * Facts are written in one pass over the claims, part after part, into a text behind the fixed
@@ -93,12 +94,27 @@ put_words(struct maker *m, const struct doc_value *value)
 	return true;
 }
 
+/* A claim by its name or, if there is none of that name, by a path of names with dots between. */
+static const struct doc_value *
+claim_at(const struct doc_value *claims, struct span path)
+{
+	const struct doc_value *value = doc_get(claims, path);
+	struct span rest = path, name;
+
+	if (value != NULL)
+		return value;
+	value = claims;
+	while (value != NULL && span_next(&rest, '.', &name))
+		value = doc_get(value, name);
+	return value;
+}
+
 /* A scope is a string of words (RFC 6749 section 3.3) or, with some issuers, an array of them. */
 static bool
 put_scope(struct maker *m)
 {
 	struct span claim = span_of(m->wish->scope_claim);
-	const struct doc_value *value = doc_get(m->claims, claim.n > 0 ? claim : SPAN("scope"));
+	const struct doc_value *value = claim_at(m->claims, claim.n > 0 ? claim : SPAN("scope"));
 	bool good = true;
 
 	if (value == NULL && claim.n == 0)
@@ -153,21 +169,6 @@ put_audience(struct maker *m)
 	}
 	end_part(m, FACTS_AUDIENCE);
 	return true;
-}
-
-/* A claim by its name or, if there is none of that name, by a path of names with dots between. */
-static const struct doc_value *
-claim_at(const struct doc_value *claims, struct span path)
-{
-	const struct doc_value *value = doc_get(claims, path);
-	struct span rest = path, name;
-
-	if (value != NULL)
-		return value;
-	value = claims;
-	while (value != NULL && span_next(&rest, '.', &name))
-		value = doc_get(value, name);
-	return value;
 }
 
 static void
@@ -290,7 +291,7 @@ static bool
 find_custom_id(const struct maker *m, struct span *custom_id)
 {
 	const struct doc_value *value = m->wish->custom_id_claim == NULL ? NULL :
-	    doc_get(m->claims, span_of(m->wish->custom_id_claim));
+	    claim_at(m->claims, span_of(m->wish->custom_id_claim));
 
 	*custom_id = doc_string(value);
 	return value == NULL || (custom_id->p != NULL && is_plain(*custom_id));
@@ -316,6 +317,60 @@ put_headers(struct maker *m, struct span custom_id)
 	end_part(m, FACTS_HEADERS);
 }
 
+/* The issuer, as the token says it or as whoever vouches for the claims does. */
+static bool
+put_issuer(struct maker *m)
+{
+	if (m->wish->issuer == NULL)
+		return put_identity(m, FACTS_ISSUER, SPAN("iss"));
+	put_part(m, FACTS_ISSUER, span_of(m->wish->issuer));
+	return true;
+}
+
+static void
+put_json(struct maker *m, enum facts_name part, const struct doc_value *value)
+{
+	if (value == NULL)
+		return;
+	begin_part(m, part);
+	doc_write(&m->text, value);
+	end_part(m, part);
+}
+
+/*
+ * Who acts, who may act (RFC 8693 sections 4.1 and 4.4), and in which session. May_act is judged
+ * where somebody wants to act. A sid that is no text can't be named by any log-out.
+ */
+static bool
+put_actors(struct maker *m)
+{
+	const struct doc_value *act = doc_get(m->claims, SPAN("act"));
+	struct span sid = doc_string(doc_get(m->claims, SPAN("sid")));
+
+	if (act != NULL && act->type != DOC_OBJECT)
+		return false;
+	put_json(m, FACTS_ACT, act);
+	put_json(m, FACTS_MAY_ACT, doc_get(m->claims, SPAN("may_act")));
+	if (sid.n > 0)
+		put_part(m, FACTS_SESSION, sid);
+	return true;
+}
+
+static bool
+put_lineage(struct maker *m)
+{
+	const struct doc_value *lineage = doc_get(m->claims, SPAN(LINEAGE_CLAIM));
+
+	if (!m->wish->lineage || lineage == NULL)
+		return true;
+	begin_part(m, FACTS_LINEAGE);
+	if (!lineage_read(&m->text, lineage, facts_get(m->facts, FACTS_ISSUER),
+	    facts_get(m->facts, FACTS_SUBJECT)))
+		return false;
+	end_part(m, FACTS_LINEAGE);
+	return true;
+}
+
 enum verdict
 facts_make(struct facts *room, const struct doc_value *claims, struct span kid,
     const struct facts_wish *wish)
@@ -329,7 +384,7 @@ facts_make(struct facts *room, const struct doc_value *claims, struct span kid,
 	memset(room, 0, sizeof(*room));
 
 	bool named = doc_get(claims, SPAN("client_id")) != NULL;
-	if (!put_identity(&m, FACTS_ISSUER, SPAN("iss")) ||
+	if (!put_issuer(&m) ||
 	    !put_identity(&m, FACTS_SUBJECT, SPAN("sub")) ||
 	    !put_identity(&m, FACTS_CLIENT, named ? SPAN("client_id") : SPAN("azp")) ||
 	    !put_identity(&m, FACTS_JTI, SPAN("jti")) || !put_scope(&m) || !put_audience(&m))
@@ -343,6 +398,8 @@ facts_make(struct facts *room, const struct doc_value *claims, struct span kid,
 	put_part(&m, FACTS_KID, kid);
 	put_claims(&m);
 	put_headers(&m, custom_id);
+	if (!put_actors(&m) || !put_lineage(&m))
+		return VERDICT_MALFORMED;
 	if (m.text.cut)
 		return VERDICT_TOO_LARGE;
 	room->version = FACTS_VERSION;

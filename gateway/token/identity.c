@@ -8,6 +8,7 @@ static const struct span names[IDENTITY_KINDS] = {
 	[IDENTITY_SUBJECT] = { "subject", 7 },
 	[IDENTITY_CLIENT] = { "client", 6 },
 	[IDENTITY_KEY] = { "key", 3 },
+	[IDENTITY_SESSION] = { "session", 7 },
 	[IDENTITY_CHANGE] = { "change", 6 },
 };
 

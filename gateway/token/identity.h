@@ -1,6 +1,7 @@
 /*
- * What a revocation names: a token by its jti, or all tokens of a subject, a client or a key, each
- * of one issuer. Never a hash of a raw JWT, which can be spelled in several ways.
+ * What a revocation names: a token by its jti, or all tokens of a subject, a client, a key or a
+ * session (OpenID Connect's sid), each of one issuer. Never a hash of a raw JWT, which can be
+ * spelled in several ways.
  *
  * An identity is the SHA-256 of: kind in words, NUL, iss, NUL, value. These 32 bytes stand in the
  * database (revocations.identity) and are the key in shared memory, so all nodes agree.
@@ -20,6 +21,7 @@ enum identity_kind {
 	IDENTITY_SUBJECT,
 	IDENTITY_CLIENT,
 	IDENTITY_KEY,
+	IDENTITY_SESSION,
 	IDENTITY_CHANGE,	/* revokes nothing: the record of this client has changed */
 	IDENTITY_KINDS
 };
@@ -27,7 +29,7 @@ enum identity_kind {
 /* The bit of one kind in a set of them. */
 #define IDENTITY_BIT(kind)	(UINT32_C(1) << (kind))
 
-/* As the database writes it: "jti", "subject", "client", "key", "change". */
+/* As the database writes it: "jti", "subject", "client", "key", "session", "change". */
 struct span identity_name(enum identity_kind kind);
 /* The kind of this name; false if there is none. */
 bool identity_find(struct span name, enum identity_kind *kind);

@@ -1,11 +1,11 @@
 #include "gateway/token/jwt.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "gateway/base/encode.h"
 #include "gateway/base/must.h"
 #include "gateway/token/doc.h"
+#include "gateway/token/jwt_checker.h"
 #include "gateway/token/mint.h"
 
 /*
@@ -20,24 +20,10 @@
 #define HEADER	0
 #define CLAIMS	1
 #define SIGNATURE 2
-#define PARTS	3
+#define PARTS	JWT_PARTS
 
 #define KID_MAX		256
 #define DATE_MAX	253402300799		/* the end of the year 9999 */
-
-struct jwt_checker {
-	const struct config	 *conf;
-	struct keyring		 *ring;
-	struct alg_tools	 *tools;
-	uint32_t		 *algorithms;	/* accepted, one set per issuer */
-	const char		**claims;	/* that some route asks for */
-	size_t			  n_claims;
-	size_t			  token_max;	/* bytes; the largest of all issuers */
-	uint8_t			 *decoded;	/* room for the parts of the longest token */
-	struct doc_value	 *values;	/* of its header and of its claims */
-	size_t			  values_max;	/* for each of the two */
-	struct facts		 *room;		/* FACTS_MAX bytes */
-};
 
 /* One check under way. */
 struct check {
@@ -329,6 +315,7 @@ make_facts(struct check *c)
 	struct facts_wish wish = {
 		.consumer_claim = c->issuer->consumer_claim, .scope_claim = c->issuer->scope_claim,
 		.custom_id_claim = c->issuer->own ? MINT_CUSTOM_ID : NULL,
+		.issuer = c->issuer->issuer, .lineage = c->issuer->own,
 		.claims = checker->claims, .n_claims = checker->n_claims,
 	};
 	struct span kid = c->key == NULL ? SPAN("") : span_make(c->key->kid, c->key->kid_n);
@@ -345,6 +332,7 @@ make_facts(struct check *c)
 	facts->exp_s = c->exp_s;
 	facts->nbf_s = c->nbf_s;
 	facts->iat_s = c->issued_s;
+	facts->known_s = c->now_s;
 	facts_identify(facts, c->signed_text);
 	c->answer->facts = arena_alloc(c->arena, facts->size);
 	if (c->answer->facts == NULL)
@@ -414,87 +402,4 @@ jwt_believe(struct jwt_checker *checker, char *claims, size_t n, int64_t now_wal
 	/* what another issuer says must be signed by it */
 	must(c.issuer == NULL || c.issuer->own);
 	return verdict;
-}
-
-size_t
-jwt_token_max(const struct jwt_checker *checker)
-{
-	return checker->token_max;
-}
-
-/* Collects the claims that routes ask for, each once. */
-static bool
-collect_claims(struct jwt_checker *checker)
-{
-	const struct config *conf = checker->conf;
-	size_t n = 0;
-
-	for (size_t i = 0; i < conf->n_routes; i++)
-		n += conf->routes[i].n_claim_headers;
-	if ((checker->claims = calloc(n + 1, sizeof(*checker->claims))) == NULL)
-		return false;
-	for (size_t i = 0; i < conf->n_routes; i++)
-		for (size_t j = 0; j < conf->routes[i].n_claim_headers; j++) {
-			const char *claim = conf->routes[i].claim_headers[j].claim;
-			size_t k = 0;
-			while (k < checker->n_claims && strcmp(checker->claims[k], claim) != 0)
-				k++;
-			if (k == checker->n_claims)
-				checker->claims[checker->n_claims++] = claim;
-		}
-	return true;
-}
-
-static bool
-collect_algorithms(struct jwt_checker *checker)
-{
-	const struct config *conf = checker->conf;
-
-	checker->algorithms = calloc(conf->n_issuers + 1, sizeof(*checker->algorithms));
-	if (checker->algorithms == NULL)
-		return false;
-	for (size_t i = 0; i < conf->n_issuers; i++) {
-		const struct config_issuer *issuer = &conf->issuers[i];
-		if (issuer->max_token > checker->token_max)
-			checker->token_max = issuer->max_token;
-		for (size_t j = 0; j < issuer->n_algorithms; j++) {
-			const struct alg *alg = alg_find(span_of(issuer->algorithms[j]));
-			if (alg != NULL)
-				checker->algorithms[i] |= ALG_BIT(alg->id);
-		}
-	}
-	return true;
-}
-
-struct jwt_checker *
-jwt_checker_new(const struct config *conf, struct keyring *ring, struct alg_tools *tools)
-{
-	struct jwt_checker *checker = calloc(1, sizeof(*checker));
-	if (checker == NULL)
-		return NULL;
-
-	*checker = (struct jwt_checker){ .conf = conf, .ring = ring, .tools = tools };
-	bool good = collect_claims(checker) && collect_algorithms(checker);
-	checker->decoded = malloc(BASE64URL_DECODED(checker->token_max) + PARTS * 3);
-	checker->values_max = DOC_VALUES(BASE64URL_DECODED(checker->token_max));
-	checker->values = calloc(2 * checker->values_max, sizeof(*checker->values));
-	checker->room = malloc(FACTS_MAX);
-	if (!good || checker->decoded == NULL || checker->values == NULL || checker->room == NULL)
-		jwt_checker_free(&checker);
-	return checker;
-}
-
-void
-jwt_checker_free(struct jwt_checker **checker)
-{
-	struct jwt_checker *c = *checker;
-	*checker = NULL;
-	if (c == NULL)
-		return;
-	free(c->algorithms);
-	free(c->claims);
-	free(c->decoded);
-	free(c->values);
-	free(c->room);
-	free(c);
 }

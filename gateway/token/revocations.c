@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 
+#include "gateway/token/lineage.h"
 #include "shm/cache.h"
 
 /*
@@ -43,7 +44,7 @@ worse(enum set_answer a, enum set_answer b)
 	return a == SET_UNSURE || b == SET_UNSURE ? SET_UNSURE : SET_NO;
 }
 
-/* What is known of a subject, client or key, if anything was ever revoked of that kind. */
+/* What is known of a subject, client, key or session, if anything was ever revoked of that kind. */
 static enum set_answer
 look_wider(const struct shared *shared, uint32_t kinds, const struct revocations_token *token,
     int64_t now_s)
@@ -55,6 +56,7 @@ look_wider(const struct shared *shared, uint32_t kinds, const struct revocations
 		{ IDENTITY_SUBJECT, token->subject },
 		{ IDENTITY_CLIENT, token->client },
 		{ IDENTITY_KEY, token->kid },
+		{ IDENTITY_SESSION, token->session },
 	};
 	enum set_answer answer = SET_NO;
 	uint8_t identity[IDENTITY_SIZE];
@@ -84,6 +86,30 @@ revocations_check_token(const struct shared *shared, const struct revocations_to
 	return worse(answer, look_wider(shared, kinds, token, now_wall_s));
 }
 
+/* The worst that is known of any token that this one was exchanged from. */
+static enum set_answer
+check_ancestors(const struct shared *shared, const struct facts *facts, int64_t now_s)
+{
+	struct span rest = facts_get(facts, FACTS_LINEAGE);
+	enum set_answer answer = SET_NO;
+	struct ancestor a;
+
+	while (answer != SET_YES && lineage_next(facts, &rest, &a)) {
+		const struct revocations_token token = {
+			.identity = a.identity,
+			.issuer = a.issuer,
+			.subject = a.subject,
+			.client = a.client,
+			.kid = a.kid,
+			.session = a.session,
+			.issued_s = a.issued_s,
+		};
+		answer = worse(answer, revocations_check_token(shared, &token, now_s));
+	}
+	/* what can't be read was not looked up */
+	return answer == SET_NO && rest.n > 0 ? SET_UNSURE : answer;
+}
+
 enum set_answer
 revocations_check(const struct shared *shared, const struct facts *facts, int64_t now_wall_s)
 {
@@ -93,10 +119,14 @@ revocations_check(const struct shared *shared, const struct facts *facts, int64_
 		.subject = facts_get(facts, FACTS_SUBJECT),
 		.client = facts_get(facts, FACTS_CLIENT),
 		.kid = facts_get(facts, FACTS_KID),
+		.session = facts_get(facts, FACTS_SESSION),
 		.issued_s = facts->iat_s,
 	};
+	enum set_answer answer = revocations_check_token(shared, &token, now_wall_s);
 
-	return revocations_check_token(shared, &token, now_wall_s);
+	if (answer == SET_YES || facts->part[FACTS_LINEAGE].n == 0)
+		return answer;
+	return worse(answer, check_ancestors(shared, facts, now_wall_s));
 }
 
 static bool

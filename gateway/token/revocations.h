@@ -7,8 +7,8 @@
  * by the feed (gateway/feed.c). The set is unsure until the feed has loaded all that is in force,
  * and whenever it may have lost something; what is unsure is never "not revoked".
  *
- * A token's own identity is looked up on every request. Subjects, clients and keys are looked up
- * only if one was ever revoked (shared_control.revoked_kinds), since each costs a digest.
+ * A token's own identity is looked up on every request. Subjects, clients, keys and sessions are
+ * looked up only if one was ever revoked (shared_control.revoked_kinds), since each costs a digest.
  */
 #ifndef GATEWAY_TOKEN_REVOCATIONS_H
 #define GATEWAY_TOKEN_REVOCATIONS_H
@@ -22,7 +22,7 @@
 #include "gateway/token/identity.h"
 #include "shm/set.h"
 
-/* Whether the token of these facts is revoked. */
+/* Whether the token of these facts is revoked, or one that it was exchanged from (lineage.h). */
 enum set_answer revocations_check(const struct shared *shared, const struct facts *facts,
     int64_t now_wall_s);
 /*
@@ -35,6 +35,7 @@ struct revocations_token {
 	struct span	 subject;
 	struct span	 client;
 	struct span	 kid;
+	struct span	 session;
 	int64_t		 issued_s;	/* FACTS_NO_TIME: it doesn't say */
 };
 enum set_answer revocations_check_token(const struct shared *shared,

@@ -29,7 +29,7 @@ START_TEST(good_texts_are_read)
 		"{\"a\":0,\"b\":-0,\"c\":1.5,\"d\":1e5,\"e\":1E+5,\"f\":-1.5e-5}",
 		"{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\"}",
 		"{\"a\":\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"}",
-		"{\"a\":[[[[[[[[[[[[[1]]]]]]]]]]]]]}" };
+		"{\"a\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		ck_assert_msg(parse_text(good[i]) != NULL, "%s", good[i]);
@@ -74,7 +74,7 @@ START_TEST(bad_texts_are_refused)
 		"{\"a\":\"\xf5\x80\x80\x80\"}", "{\"a\":\"\xe2\x82\"}", "{\"a\":\"\xff\"}",
 		"\xef\xbb\xbf{}", "{}/**/", "{\"a\":1}//", "{\"a\":1,\"a\":1}",
 		"{\"a\":1,\"\\u0061\":1}", "{\"b\":{\"a\":1,\"a\":1}}", "{\"\":1,\"\":1}",
-		"{\"a\":[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]}" };
+		"{\"a\":[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]}" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_msg(parse_text(bad[i]) == NULL, "%s", bad[i]);
@@ -217,6 +217,39 @@ START_TEST(it_agrees_with_jansson)
 }
 END_TEST
 
+/* One spelling, and nothing lost: what was written is read again as the same. */
+START_TEST(values_are_written)
+{
+	static const struct {
+		const char	*text;
+		const char	*written;
+	} rows[] = {
+		{ " { } ", "{}" },
+		{ "{\"a\" : [ 1 , -2.50e+3 , [ ] , { } , true , false , null ]}",
+		  "{\"a\":[1,-2.50e+3,[],{},true,false,null]}" },
+		{ "{\"\\u0061\\\"\":\"\\\"\\\\\\/\\b\\n\\u007f\\u00e9\\ud83d\\ude00\"}",
+		  "{\"a\\\"\":\"\\\"\\\\/\\u0008\\n\\u007f\xc3\xa9\xf0\x9f\x98\x80\"}" },
+		{ "{\"\":\"\",\"act\":{\"sub\":\"x\",\"act\":{\"sub\":\"y\"}}}",
+		  "{\"\":\"\",\"act\":{\"sub\":\"x\",\"act\":{\"sub\":\"y\"}}}" },
+	};
+	char out[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct text t = TEXT_OVER(out);
+		const struct doc_value *doc = parse_text(rows[i].text);
+
+		ck_assert_ptr_nonnull(doc);
+		ck_assert(doc_write(&t, doc));
+		ck_assert_msg(span_eq(text_span(&t), span_of(rows[i].written)), "%.*s",
+		    (int)t.n, t.p);
+	}
+	const struct doc_value *doc = parse_text("{\"a\":[1,2]}");
+	for (size_t size = 0; size < 11; size++)
+		ck_assert_int_eq(doc_write(&(struct text){ out, 0, size, false }, doc), false);
+	ck_assert(doc_write(&(struct text){ out, 0, 11, false }, doc));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -230,5 +263,6 @@ main(void)
 	tcase_add_test(tc, values_are_found_by_name);
 	tcase_add_test(tc, bounds_are_kept);
 	tcase_add_test(tc, it_agrees_with_jansson);
+	tcase_add_test(tc, values_are_written);
 	return run_suite(suite);
 }

@@ -39,7 +39,8 @@ learn(const char *claims, int64_t iat_s)
 	facts_identify(facts, SPAN("h.p"));
 }
 
-#define ALICE	"{\"iss\":\"" ISSUER "\",\"sub\":\"alice\",\"client_id\":\"app\",\"jti\":\"j1\"}"
+#define ALICE	"{\"iss\":\"" ISSUER "\",\"sub\":\"alice\",\"client_id\":\"app\",\"jti\":\"j1\"," \
+		"\"sid\":\"s1\"}"
 #define NAMELESS "{\"iss\":\"" ISSUER "\",\"sub\":\"alice\",\"client_id\":\"app\"}"
 
 static enum set_put_result
@@ -73,6 +74,9 @@ START_TEST(each_kind_finds_its_tokens)
 		{ IDENTITY_CLIENT, ISSUER, "alice", SET_NO },
 		{ IDENTITY_KEY, ISSUER, "k1", SET_YES },
 		{ IDENTITY_KEY, ISSUER, "k2", SET_NO },
+		{ IDENTITY_SESSION, ISSUER, "s1", SET_YES },
+		{ IDENTITY_SESSION, ISSUER, "s2", SET_NO },
+		{ IDENTITY_SESSION, OTHER_ISSUER, "s1", SET_NO },
 		{ IDENTITY_CHANGE, ISSUER, "app", SET_NO },
 	};
 
@@ -173,7 +177,7 @@ suite(void)
 	TCase *cases = tcase_create("all");
 
 	tcase_add_checked_fixture(cases, set_up, NULL);
-	tcase_add_loop_test(cases, each_kind_finds_its_tokens, 0, 11);
+	tcase_add_loop_test(cases, each_kind_finds_its_tokens, 0, 14);
 	tcase_add_test(cases, a_nameless_token_has_an_identity);
 	tcase_add_test(cases, what_was_issued_until_then_is_revoked);
 	tcase_add_test(cases, doubt_is_never_no);
