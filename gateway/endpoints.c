@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "gateway/access/resource.h"
 #include "gateway/base/metric.h"
 #include "gateway/conf/address.h"
 #include "gateway/flow_table.h"
@@ -45,22 +47,28 @@ issuer_path(const struct config_token_service *service)
 	return url.path;
 }
 
-/* Adds an endpoint at a + b. */
-static bool
-add(struct endpoints *e, size_t row, struct span a, struct span b)
+/* Adds an endpoint at a + b; NULL without memory. */
+static struct endpoint *
+add_at(struct endpoints *e, struct span a, struct span b, unsigned methods, enum flow_name flow)
 {
 	char *path = malloc(a.n + b.n + 1);
 
 	if (path == NULL)
-		return false;
+		return NULL;
 	snprintf(path, a.n + b.n + 1, "%.*s%.*s", SPAN_ARG(a), SPAN_ARG(b));
-	e->list[e->n++] = (struct endpoint){
+	e->list[e->n] = (struct endpoint){
 		.path = span_of(path),
-		.methods = rows[row].methods,
-		.flow = &flow_table[rows[row].flow],
+		.methods = methods,
+		.flow = &flow_table[flow],
 		.label = metric_name(span_of(path)),
 	};
-	return true;
+	return &e->list[e->n++];
+}
+
+static bool
+add(struct endpoints *e, size_t row, struct span a, struct span b)
+{
+	return add_at(e, a, b, rows[row].methods, rows[row].flow) != NULL;
 }
 
 /*
@@ -78,26 +86,82 @@ add_row(struct endpoints *e, size_t row, const struct config_token_service *serv
 	    (path.n == 0 || (add(e, row, name, path) && add(e, row, path, name)));
 }
 
+static bool
+add_service(struct endpoints *e, const struct config_token_service *service)
+{
+	for (size_t i = 0; service != NULL && i < ROWS; i++)
+		if (!add_row(e, i, service))
+			return false;
+	return true;
+}
+
+/* Host of a URL as requests name it, with the brackets of an address. */
+static struct span
+host_of(const struct address_url *url)
+{
+	bool bracketed = memchr(url->host.p, ':', url->host.n) != NULL;
+
+	return span_make(url->host.p - bracketed, url->host.n + 2 * (size_t)bracketed);
+}
+
+/* True if a route has this resource, or another with its metadata at the same path. */
+static bool
+is_among(const struct config_route *routes, size_t n, const struct config_route *route,
+    bool same)
+{
+	struct address_url a, b;
+
+	address_url(span_of(route->resource_metadata), &a);
+	for (size_t i = 0; i < n; i++)
+		if (address_url(span_of(routes[i].resource_metadata), &b) == NULL &&
+		    span_eq(a.path, b.path) &&
+		    (strcmp(routes[i].resource, route->resource) == 0) == same)
+			return true;
+	return false;
+}
+
+/*
+ * The metadata of one resource. Only where another has them at the same path the host matters: a
+ * proxy in front may have changed it.
+ */
+static bool
+add_resource(struct endpoints *e, const struct config *config, const struct config_route *route)
+{
+	struct address_url url;
+	struct endpoint *endpoint;
+
+	address_url(span_of(route->resource_metadata), &url);
+	if ((endpoint = add_at(e, url.path, SPAN(""), READS, FLOW_RESOURCE)) == NULL)
+		return false;
+	if (is_among(config->routes, config->n_routes, route, false))
+		endpoint->host = host_of(&url);
+	endpoint->document = span_of(resource_document(config, route->resource));
+	return endpoint->document.p != NULL;
+}
+
 bool
 endpoints_open(struct endpoints *e, const struct config *config)
 {
-	*e = (struct endpoints){ NULL, 0 };
-	if (config->token_service == NULL)
-		return true;
-	e->list = calloc(ROWS * PLACES, sizeof(*e->list));
-	if (e->list == NULL)
+	*e = (struct endpoints){ calloc(ROWS * PLACES + config->n_routes, sizeof(*e->list)), 0 };
+	if (e->list == NULL || !add_service(e, config->token_service))
 		return false;
-	for (size_t i = 0; i < ROWS; i++)
-		if (!add_row(e, i, config->token_service))
+	for (size_t i = 0; i < config->n_routes; i++) {
+		const struct config_route *route = &config->routes[i];
+
+		if (route->resource[0] != '\0' && !is_among(config->routes, i, route, true) &&
+		    !add_resource(e, config, route))
 			return false;
+	}
 	return true;
 }
 
 void
 endpoints_close(struct endpoints *e)
 {
-	for (size_t i = 0; i < e->n; i++)
+	for (size_t i = 0; i < e->n; i++) {
 		free((char *)e->list[i].path.p);
+		free((char *)e->list[i].document.p);
+	}
 	free(e->list);
 	*e = (struct endpoints){ NULL, 0 };
 }

@@ -1,6 +1,7 @@
 /*
- * The endpoints of the token service: where they are, which methods they take, and the flow that
- * serves each. One table; the paths follow from the configuration.
+ * What the gateway answers by itself: the endpoints of the token service, one table of them, and
+ * the metadata of protected resources. Where they are, which methods they take, and the flow that
+ * serves each; the paths follow from the configuration.
  */
 #ifndef GATEWAY_ENDPOINTS_H
 #define GATEWAY_ENDPOINTS_H
@@ -15,7 +16,7 @@ struct endpoints {
 	size_t		 n;
 };
 
-/* Makes the endpoints of a configuration; none without a token service. False without memory. */
+/* Makes the endpoints of a configuration; there may be none. False without memory. */
 bool endpoints_open(struct endpoints *e, const struct config *config);
 /* Frees them, when no request is at one any more. Safe if there are none. */
 void endpoints_close(struct endpoints *e);

@@ -15,4 +15,5 @@ const struct flow flow_table[FLOW_COUNT] = {
 	    recall_verdict, look_up_token, verify_token, revoke_token } },
 	[FLOW_JWKS] = { "jwks", { answer_jwks } },
 	[FLOW_METADATA] = { "metadata", { answer_metadata } },
+	[FLOW_RESOURCE] = { "resource", { answer_resource } },
 };

@@ -13,6 +13,7 @@ enum flow_name {
 	FLOW_REVOKE,
 	FLOW_JWKS,
 	FLOW_METADATA,
+	FLOW_RESOURCE,
 	FLOW_COUNT,
 };
 

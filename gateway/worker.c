@@ -159,15 +159,24 @@ serve_tokens(struct worker *w)
 	w->signer = signer_open(service->encryption_key, alg_row(key_make_alg(service)),
 	    w->process->shared->keys);
 	g->signer = w->signer;
-	if (w->signer != NULL && endpoints_open(&w->endpoints, w->process->config) &&
-	    (w->service = service_open(g)) != NULL) {
-		g->service = w->service;
-		g->endpoints = w->endpoints.list;
-		g->n_endpoints = w->endpoints.n;
-		return true;
-	}
-	log_error("out of memory, or OpenSSL can't be used");
-	return false;
+	if (w->signer != NULL)
+		w->service = service_open(g);
+	g->service = w->service;
+	if (w->service == NULL)
+		log_error("out of memory, or OpenSSL can't be used");
+	return w->service != NULL;
+}
+
+static bool
+open_endpoints(struct worker *w)
+{
+	bool good = endpoints_open(&w->endpoints, w->process->config);
+
+	w->gate->endpoints = w->endpoints.list;
+	w->gate->n_endpoints = w->endpoints.n;
+	if (!good)
+		log_error("out of memory");
+	return good;
 }
 
 static bool
@@ -208,7 +217,8 @@ set_up(struct worker *w)
 	post_together(w);
 	w->gate = gate_new(w->loop, w->process->config, w->process->shared, w->process->slot,
 	    &flow_table[FLOW_PROXY]);
-	if (w->gate == NULL || !reach_database(w) || !serve_tokens(w) || !listen_to_others(w))
+	if (w->gate == NULL || !reach_database(w) || !serve_tokens(w) || !open_endpoints(w) ||
+	    !listen_to_others(w))
 		return false;
 	run_beat(w->loop, &w->beat);
 	loop_at_turn_end(w->loop, &w->turn_end, end_turn, w);

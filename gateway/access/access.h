@@ -40,4 +40,7 @@ step_function check_form;
 /* Passes the request on, and the answer back. */
 step_function forward;
 
+/* Tells the metadata of a protected resource (resource.h). */
+step_function answer_resource;
+
 #endif

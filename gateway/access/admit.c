@@ -146,13 +146,16 @@ refuse_extras(struct request *r)
 	return STEP_NEXT;
 }
 
-/* The endpoint of exactly this path; NULL: none. */
+/* The endpoint of exactly this path, on this host if it is particular; NULL: none. */
 static const struct endpoint *
-find_endpoint(const struct gate *g, struct span path)
+find_endpoint(const struct gate *g, struct span host, struct span path)
 {
-	for (size_t i = 0; i < g->n_endpoints; i++)
-		if (span_eq(g->endpoints[i].path, path))
-			return &g->endpoints[i];
+	for (size_t i = 0; i < g->n_endpoints; i++) {
+		const struct endpoint *e = &g->endpoints[i];
+
+		if (span_eq(e->path, path) && (e->host.n == 0 || span_eq_nocase(e->host, host)))
+			return e;
+	}
 	return NULL;
 }
 
@@ -181,7 +184,7 @@ find_route(struct request *r)
 	case TARGET_NO_MEMORY:
 		return refuse(r, REFUSE_NO_MEMORY);
 	}
-	if ((r->endpoint = find_endpoint(r->gate, r->target.path)) != NULL)
+	if ((r->endpoint = find_endpoint(r->gate, host, r->target.path)) != NULL)
 		return enter_endpoint(r);
 	struct route_match match = router_find(r->gate->router, host, r->target.path,
 	    r->head.method);

@@ -57,6 +57,15 @@ void build_token_service(struct build *b, const struct section *root);
 void build_upstreams(struct build *b, const struct section *root);
 /* All routes; needs issuers and upstreams. */
 void build_routes(struct build *b, const struct section *root);
+/* Why a path never equals one in normal form (gateway/http/target.h); NULL: it may. */
+const char *build_path_fault(struct span path);
+/* The claim_headers of a route or an issuer. */
+void build_claim_headers(struct build *b, const struct section *s,
+    struct config_claim_header **list, size_t *n);
+/* What follows from the `resource` of a route. */
+void build_resource(struct build *b, const struct section *s, struct config_route *r);
+/* Whether the resource of the n-th route can be told from those of the routes before it. */
+void build_check_resource(struct build *b, const struct section *s, size_t n);
 /* Which routes can't be told apart. */
 void build_check_routes(struct build *b, const struct section *root);
 

@@ -197,15 +197,21 @@ segment_fault(struct span path)
 	return NULL;
 }
 
+const char *
+build_path_fault(struct span path)
+{
+	const char *why = path_fault(path);
+
+	return why != NULL ? why : segment_fault(path);
+}
+
 /* A slash at the end says nothing: what "/orders/" holds, "/orders" holds too. */
 static void
 build_paths(struct build *b, const struct section *s, struct config_route *r)
 {
 	for (size_t i = 0; i < r->n_paths; i++) {
-		const char *why = path_fault(r->paths[i]);
+		const char *why = build_path_fault(r->paths[i]);
 
-		if (why == NULL)
-			why = segment_fault(r->paths[i]);
 		if (why != NULL)
 			build_error(b, s, "paths",
 			    "\"%.*s\": %s (accepted: \"/orders\", without dot segments)",
@@ -216,89 +222,6 @@ build_paths(struct build *b, const struct section *s, struct config_route *r)
 }
 
 /* ---- the rest of a route ---- */
-
-static bool
-is_token(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = span_lower(s.p[i]);
-
-		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') &&
-		    (c == '\0' || strchr("-_", c) == NULL))
-			return false;
-	}
-	return s.n > 0 && s.n <= 64;
-}
-
-/* Many servers make no difference between "-" and "_" in a name, so neither do we. */
-static bool
-same_header(struct span a, struct span b)
-{
-	for (size_t i = 0; i < a.n && i < b.n; i++) {
-		char x = span_lower(a.p[i]), y = span_lower(b.p[i]);
-
-		if ((x == '_' ? '-' : x) != (y == '_' ? '-' : y))
-			return false;
-	}
-	return a.n == b.n;
-}
-
-/* Headers that the gateway itself answers for, or that frame or reroute the message. */
-static bool
-is_reserved(struct span header)
-{
-	static const char *const names[] = { "Host", "Connection", "Content-Length",
-	    "Transfer-Encoding", "Authorization", "Upgrade", "TE", "Trailer", "Expect",
-	    "Keep-Alive", "Proxy-Authorization", "Forwarded", "X-Request-ID",
-	    "X-Anonymous-Consumer", "X-Consumer-ID", "X-Consumer-Username", "X-Consumer-Custom-ID",
-	    "X-Credential-Identifier", "X-Authenticated-Scope", "X-Authenticated-Userid",
-	    "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
-	    "X-Forwarded-Port", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method",
-	    "X-HTTP-Method-Override", "X-Method-Override", "Cookie", "Date", "Via" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (same_header(header, span_of(names[i])))
-			return true;
-	return false;
-}
-
-static void
-build_claim_header(struct build *b, const struct section *s, const char *text,
-    struct config_claim_header *row)
-{
-	const char *equals = strchr(text, '=');
-	struct span claim = span_make(text, equals == NULL ? 0 : (size_t)(equals - text));
-	struct span header = span_of(equals == NULL ? NULL : equals + 1);
-
-	row->claim = build_string(b, claim);
-	row->header = build_string(b, header);
-	if (claim.n == 0 || !is_token(header))
-		build_error(b, s, "claim_headers", "\"%s\" is no claim and header (accepted: "
-		    "\"email=X-User-Email\", \"realm_access.roles=X-Roles\")", text);
-	else if (is_reserved(header))
-		build_error(b, s, "claim_headers",
-		    "\"%s\" has a meaning of its own (accepted: any other header)",
-		    row->header);
-}
-
-static void
-build_claim_headers(struct build *b, const struct section *s, struct config_route *r)
-{
-	size_t n = section_size(s, "claim_headers");
-
-	r->claim_headers = build_array(b, n, sizeof(*r->claim_headers));
-	r->n_claim_headers = r->claim_headers == NULL ? 0 : n;
-	for (size_t i = 0; i < r->n_claim_headers; i++) {
-		build_claim_header(
-		    b, s, section_value(s, "claim_headers", i), &r->claim_headers[i]);
-		for (size_t j = 0; j < i; j++)
-			if (same_header(span_of(r->claim_headers[i].header),
-			    span_of(r->claim_headers[j].header)))
-				build_error(b, s, "claim_headers",
-				    "two claims go into %s (accepted: one)",
-				    r->claim_headers[i].header);
-	}
-}
 
 static void
 check_scopes(struct build *b, const struct section *s, const struct span *list, size_t n)
@@ -339,7 +262,8 @@ build_route(struct build *b, const struct section *s, struct config_route *r)
 	build_paths(b, s, r);
 	find_upstream(b, s, r);
 	find_issuers(b, s, r);
-	build_claim_headers(b, s, r);
+	build_claim_headers(b, s, &r->claim_headers, &r->n_claim_headers);
+	build_resource(b, s, r);
 	check_rest(b, s, r);
 }
 
@@ -358,5 +282,6 @@ build_routes(struct build *b, const struct section *root)
 		struct section s = section_inner(root, "route", i);
 
 		build_route(b, &s, &b->config->routes[i]);
+		build_check_resource(b, &s, i);
 	}
 }

@@ -106,6 +106,12 @@ struct config_token_service {
 /* The issuer that is the token service; no section may have this name. */
 #define CONFIG_ISSUER_OWN	"self"
 
+/* A claim that the server is told of in a header. */
+struct config_claim_header {
+	const char	*claim;		/* "email", or "realm_access.roles" */
+	const char	*header;	/* "X-User-Email" */
+};
+
 /* Bits of algorithms accepted, in the order of the rows of gateway/token/alg.def. */
 typedef uint32_t config_algorithms;
 
@@ -222,12 +228,12 @@ struct config_route {
 	uint64_t		  rate_burst;		/* requests at once; 0: rate_count */
 	enum config_rate_by	  rate_by;
 	uint64_t		  max_body;		/* bytes */
-	struct config_claim_header {
-		const char	*claim;			/* "email", or "realm_access.roles" */
-		const char	*header;		/* "X-User-Email" */
-	}			 *claim_headers;
+	struct config_claim_header *claim_headers;
 	size_t			  n_claim_headers;
 	const char		 *realm;		/* of the challenge */
+	/* the protected resource it is part of, and the URL of its metadata (RFC 9728); "": none */
+	const char		 *resource;
+	const char		 *resource_metadata;
 	int			  line;
 };
 

@@ -27,6 +27,8 @@ struct endpoint {
 	unsigned		 methods;	/* bits by enum method */
 	const struct flow	*flow;
 	uint16_t		 label;		/* of the path, for metrics */
+	struct span		 host;		/* the one it is for, without port; empty: any */
+	struct span		 document;	/* what is answered, where that was made ahead */
 };
 
 struct access_log;

@@ -21,17 +21,25 @@ static const struct row rows[REFUSE_COUNT] = {
 #define FIELDS_ROOM	1024
 #define BODY_ROOM	512
 
+/* Where a client learns who gives out tokens for this route (RFC 9728); empty: it is not told. */
+static struct span
+metadata_of(const struct request *r)
+{
+	return r->route == NULL ? SPAN("") : span_of(r->route->config->resource_metadata);
+}
+
 static void
 put_challenge(struct text *t, const struct request *r, const struct row *row, const char *sentence,
     struct span scope)
 {
-	const char *realm = r->route == NULL ? "gatehouse" : r->route->config->realm;
+	const struct config_route *route = r->route == NULL ? NULL : r->route->config;
+	struct span metadata = metadata_of(r);
 
 	if (row->challenge == NONE)
 		return;
 	/* piece by piece: printf takes ten times as long */
 	text_put(t, SPAN("WWW-Authenticate: Bearer realm=\""));
-	text_put(t, span_of(realm));
+	text_put(t, route == NULL ? SPAN("gatehouse") : span_of(route->realm));
 	if (row->challenge == ERROR) {
 		text_put(t, SPAN("\", error=\""));
 		text_put(t, span_of(row->error));
@@ -41,6 +49,10 @@ put_challenge(struct text *t, const struct request *r, const struct row *row, co
 	if (scope.n > 0) {
 		text_put(t, SPAN("\", scope=\""));
 		text_put(t, scope);
+	}
+	if (metadata.n > 0) {
+		text_put(t, SPAN("\", resource_metadata=\""));
+		text_put(t, metadata);
 	}
 	text_put(t, SPAN("\"\r\n"));
 }
@@ -63,7 +75,8 @@ refuse_because(struct request *r, enum refusal refusal, struct refuse_more more)
 {
 	const struct row *row = &rows[refusal];
 	const char *sentence = more.sentence != NULL ? more.sentence : row->sentence;
-	size_t room = FIELDS_ROOM + more.scope.n + more.allow.n + r->limit_fields.n;
+	size_t room = FIELDS_ROOM + more.scope.n + more.allow.n + r->limit_fields.n +
+	    metadata_of(r).n;
 	char *memory = arena_alloc(&r->arena, room + BODY_ROOM);
 
 	if (memory == NULL) {

@@ -157,13 +157,18 @@ START_TEST(an_endpoint_comes_before_any_route)
 	static const struct flow proxy = { "proxy", { find_route, stay } };
 	static const struct flow own = { "own", { stay } };
 	static const struct endpoint endpoints[] = {
-		{ { "/oauth2/token", 13 }, 1 << METHOD_POST, &own, 3 },
-		{ { "/oauth2/jwks", 12 }, 1 << METHOD_GET | 1 << METHOD_HEAD, &own, 4 },
+		{ .path = { "/oauth2/token", 13 }, .methods = 1 << METHOD_POST, .flow = &own },
+		{ .path = { "/oauth2/jwks", 12 },
+		    .methods = 1 << METHOD_GET | 1 << METHOD_HEAD, .flow = &own },
+		{ .path = { "/it", 3 }, .methods = 1 << METHOD_GET, .flow = &own,
+		    .host = { "One.test", 8 } },
+		{ .path = { "/it", 3 }, .methods = 1 << METHOD_GET, .flow = &own,
+		    .host = { "[::1]", 5 } },
 	};
 
 	set_up();
 	gate.endpoints = endpoints;
-	gate.n_endpoints = 2;
+	gate.n_endpoints = 4;
 	receive_from("10.0.0.1", SPAN("POST /oauth2//%74oken?a=b HTTP/1.1\r\nHost: z\r\n\r\n"));
 	request.route = NULL;
 	request.flow = &proxy;
@@ -181,6 +186,13 @@ START_TEST(an_endpoint_comes_before_any_route)
 	ck_assert_int_eq(admit(SPAN("GET /oauth2/jwks HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n")),
 	    STEP_END);
 	ck_answer(417, "", "expectation_failed");
+	/* of a host, and of no other */
+	ck_assert_int_eq(admit(SPAN("GET /it HTTP/1.1\r\nHost: one.TEST:80\r\n\r\n")), STEP_SWITCH);
+	ck_assert_ptr_eq(request.endpoint, &endpoints[2]);
+	ck_assert_int_eq(admit(SPAN("GET /it HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n")), STEP_SWITCH);
+	ck_assert_ptr_eq(request.endpoint, &endpoints[3]);
+	ck_assert_int_eq(admit(SPAN("GET /it HTTP/1.1\r\nHost: two.test\r\n\r\n")), STEP_NEXT);
+	ck_assert_int_eq(admit(SPAN("GET /it HTTP/1.0\r\n\r\n")), STEP_NEXT);
 	gate.endpoints = NULL;
 	gate.n_endpoints = 0;
 	router_free(&gate.router);

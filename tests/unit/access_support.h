@@ -23,7 +23,7 @@ static const struct config_issuer *issuers[] = { &issuer };
 static struct config_upstream upstream_conf = { .name = "u" };
 static struct config_route route_conf = {
 	.name = "r", .upstream = &upstream_conf, .issuers = issuers, .n_issuers = 1,
-	.max_body = 1000, .realm = "realm of tests",
+	.max_body = 1000, .realm = "realm of tests", .resource_metadata = "",
 };
 static struct route route = { .config = &route_conf, .id = 5 };
 static struct config_server server_conf = { .url = "http://be.test:3000",

@@ -65,7 +65,8 @@ START_TEST(everything_arrives)
 	    "{b}\n"
 	    " scopes = {\"a\", \"b\"} audience = {\"z\"} hide_credentials = true\n"
 	    " rate = \"5/m\" rate_burst = 2\n"
-	    " rate_by = ip max_body = 0 claim_headers = {\"a.b=X-B\"} realm = \"shop\" }\n");
+	    " rate_by = ip max_body = 0 claim_headers = {\"a.b=X-B\"} realm = \"shop\"\n"
+	    " resource = \"https://api.test:8443/v1/\" }\n");
 	const struct config_issuer *i = &c->issuers[1];
 	const struct config_upstream *u = &c->upstreams[0];
 	const struct config_route *r = &c->routes[0];
@@ -95,7 +96,36 @@ START_TEST(everything_arrives)
 	ck_assert_str_eq(r->claim_headers[0].claim, "a.b");
 	ck_assert_str_eq(r->claim_headers[0].header, "X-B");
 	ck_assert_str_eq(r->realm, "shop");
+	ck_assert_str_eq(r->resource, "https://api.test:8443/v1/");
 	config_free(&c);
+}
+END_TEST
+
+/* RFC 9728 section 3.1, with its own examples. */
+START_TEST(where_the_metadata_of_a_resource_are)
+{
+	static const struct { const char *resource, *metadata; } rows[] = {
+		{ "", "" },
+		{ "https://resource.example.com",
+		    "https://resource.example.com/.well-known/oauth-protected-resource" },
+		{ "https://resource.example.com/",
+		    "https://resource.example.com/.well-known/oauth-protected-resource" },
+		{ "https://resource.example.com/resource1",
+		    "https://resource.example.com/.well-known/oauth-protected-resource/resource1" },
+		{ "https://[2001:db8::1]:8443/a/", "https://[2001:db8::1]:8443/.well-known/"
+		    "oauth-protected-resource/a/" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[1024];
+
+		snprintf(text, sizeof(text), LISTEN ISSUER UPSTREAM "route \"r\" { upstream = \"u\" "
+		    "resource = \"%s\" }\n", rows[i].resource);
+		struct config *c = conf_load_good(text);
+		ck_assert_str_eq(c->routes[0].resource_metadata, rows[i].metadata);
+		ck_assert_uint_eq(c->n_warnings, 0);
+		config_free(&c);
+	}
 }
 END_TEST
 
@@ -193,6 +223,8 @@ static const struct {
 	"anonymous: requests without"},
     {"issuer \"w\" { issuer = \"https://w.test\" audience = {\"x\"} token_types = {\"at+jwt\", "
      "\"logout+jwt\"} }", "token_types: \"logout+jwt\""},
+    {"route \"s\" { upstream = \"u\" paths = {\"/s\"} resource = \"http://s.test\" }",
+	"resource: it is not https"},
     {"trusted_proxies = {\"0.0.0.0/0\"}", "trusted_proxies: \"0.0.0.0/0\""},
     {"trusted_proxies = {\"::/0\"}", "trusted_proxies: \"::/0\""},
     {"admin \"0.0.0.0:0\" { }", "other machines can reach it"},
@@ -297,6 +329,7 @@ main(void)
 
 	tcase_add_test(tcase, the_shortest_is_safe);
 	tcase_add_test(tcase, everything_arrives);
+	tcase_add_test(tcase, where_the_metadata_of_a_resource_are);
 	tcase_add_test(tcase, the_database);
 	tcase_add_test(tcase, paths_begin_at_the_file);
 	tcase_add_test(tcase, environment_variables);

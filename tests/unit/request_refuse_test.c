@@ -69,6 +69,28 @@ START_TEST(long_scopes_and_realms_are_told_whole)
 }
 END_TEST
 
+START_TEST(a_challenge_tells_where_the_metadata_are)
+{
+	static char url[2100] = "https://a.test/";
+
+	memset(url + 15, 'p', sizeof(url) - 16);
+	route_conf.resource_metadata = url;
+	for (int i = 0; i < REFUSE_COUNT; i++) {
+		receive("");
+		refuse(&request, (enum refusal)i);
+		ck_assert(span_holds(request.answer.fields, "ppp\"\r\n") ==
+		    span_holds(request.answer.fields, "WWW-Authenticate"));
+	}
+	receive("");
+	refuse_because(&request, REFUSE_SCOPE, (struct refuse_more){ .scope = SPAN("a b") });
+	ck_answer(403, ", scope=\"a b\", resource_metadata=\"https://a.test/ppp", "");
+	request.route = NULL;
+	refuse(&request, REFUSE_NO_TOKEN);
+	ck_assert(!span_holds(request.answer.fields, "resource_metadata"));
+	route_conf.resource_metadata = "";
+}
+END_TEST
+
 START_TEST(without_memory_a_bare_status)
 {
 	receive("");
@@ -87,5 +109,5 @@ START_TEST(reasons_of_statuses)
 END_TEST
 
 SUITE_RUN("request_refuse", every_row_is_a_whole_answer, no_token_is_no_error,
-    says_more_where_asked, long_scopes_and_realms_are_told_whole, without_memory_a_bare_status,
-    reasons_of_statuses)
+    says_more_where_asked, long_scopes_and_realms_are_told_whole,
+    a_challenge_tells_where_the_metadata_are, without_memory_a_bare_status, reasons_of_statuses)
