@@ -96,6 +96,41 @@ fault_store(struct request *r, enum db_outcome outcome, const char *sqlstate)
 	return fault(r, FAULT_UNAVAILABLE);
 }
 
+enum fault
+fault_of_verdict(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_KEYS_UNAVAILABLE:
+		return FAULT_NO_KEYS;
+	case VERDICT_STORE_UNAVAILABLE:
+		return FAULT_UNAVAILABLE;
+	case VERDICT_REVOCATIONS_UNSURE:
+		return FAULT_UNSURE;
+	case VERDICT_NO_MEMORY:
+		return FAULT_NO_MEMORY;
+	case VERDICT_ACTIVE:
+	case VERDICT_EXPIRED:
+	case VERDICT_NOT_YET_VALID:
+	case VERDICT_BAD_SIGNATURE:
+	case VERDICT_UNKNOWN_KEY:
+	case VERDICT_WRONG_ISSUER:
+	case VERDICT_WRONG_AUDIENCE:
+	case VERDICT_ALGORITHM:
+	case VERDICT_TOKEN_TYPE:
+	case VERDICT_MALFORMED:
+	case VERDICT_ENCRYPTED:
+	case VERDICT_EXTENSION:
+	case VERDICT_BOUND:
+	case VERDICT_NO_CONSUMER:
+	case VERDICT_TOO_LARGE:
+	case VERDICT_REVOKED:
+	case VERDICT_UNKNOWN_TOKEN:
+	case VERDICT_COUNT:
+		break;
+	}
+	return FAULT_COUNT;
+}
+
 static struct span
 success_fields(struct request *r)
 {

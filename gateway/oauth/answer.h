@@ -9,6 +9,7 @@
 
 #include "gateway/db/db.h"
 #include "gateway/request/step.h"
+#include "gateway/token/verdict.h"
 
 enum fault {
 #define FAULT(id, status, error, verdict, sentence)	FAULT_##id,
@@ -41,6 +42,11 @@ enum step_result fault_because(struct request *r, enum fault fault, struct fault
  * store that is read-only) is told to the error log, once a second at most.
  */
 enum step_result fault_store(struct request *r, enum db_outcome outcome, const char *sqlstate);
+/*
+ * What there is to say when a token could not be judged, for want of keys, store or memory;
+ * FAULT_COUNT: the verdict is one on the token.
+ */
+enum fault fault_of_verdict(enum verdict verdict);
 /* 200 with this JSON, which lives in the arena or is static; always STEP_END. */
 enum step_result answer_json(struct request *r, enum outcome outcome, struct span json);
 

@@ -1,5 +1,6 @@
 #include "gateway/oauth/grant.h"
 
+#include "gateway/access/access.h"
 #include "gateway/base/metric.h"
 #include "gateway/base/must.h"
 #include "gateway/oauth/answer.h"

@@ -7,6 +7,7 @@
  */
 #include "gateway/base/text.h"
 #include "gateway/oauth/answer.h"
+#include "gateway/oauth/exchange.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/oauth/refresh.h"
 #include "gateway/oauth/service.h"
@@ -96,7 +97,7 @@ static enum step_result
 say_facts(struct request *r, const struct facts *f)
 {
 	/* what stands in facts may grow sixfold as JSON */
-	size_t room = FIXED_ROOM + 6 * (size_t)f->size;
+	size_t room = FIXED_ROOM + 6 * (size_t)f->size + exchange_room(f);
 	struct text t = { arena_alloc(&r->arena, room), 0, room, false };
 
 	if (t.p == NULL)
@@ -112,6 +113,7 @@ say_facts(struct request *r, const struct facts *f)
 	put_audience(&t, f);
 	put_string(&t, SPAN("iss"), facts_get(f, FACTS_ISSUER));
 	put_string(&t, SPAN("jti"), facts_get(f, FACTS_JTI));
+	exchange_describe(&t, f);
 	text_put(&t, SPAN("}\n"));
 	return answer_json(r, OUTCOME_ACTIVE, text_span(&t));
 }
@@ -120,13 +122,10 @@ static enum step_result
 describe_access(struct request *r)
 {
 	const struct facts *f = r->judgement.facts;
+	enum fault wrong = fault_of_verdict(r->judgement.verdict);
 
-	if (r->judgement.verdict == VERDICT_KEYS_UNAVAILABLE)
-		return fault(r, FAULT_NO_KEYS);
-	if (r->judgement.verdict == VERDICT_STORE_UNAVAILABLE)
-		return fault(r, FAULT_UNAVAILABLE);
-	if (r->judgement.verdict == VERDICT_NO_MEMORY)
-		return fault(r, FAULT_NO_MEMORY);
+	if (wrong != FAULT_COUNT)
+		return fault(r, wrong);
 	if (r->judgement.verdict != VERDICT_ACTIVE || f == NULL || !may_know(r, f))
 		return say_inactive(r);
 	switch (revocations_check(r->gate->shared, f, loop_wall_s(r->gate->loop))) {

@@ -46,13 +46,20 @@ make_opaque(struct request *r, struct made *made)
 	return FAULT_COUNT;
 }
 
+/* Sub: a client that acts for nobody else is the subject itself. */
+static struct span
+subject_of(const struct oauth *o)
+{
+	return o->subject.n > 0 ? o->subject : o->client->id;
+}
+
 static enum fault
 make_jwt(struct request *r, struct made *made)
 {
 	const struct oauth *o = r->oauth;
 	const struct mint_claims claims = {
 		.issuer = r->gate->service->issuer,
-		.subject = o->client->id,
+		.subject = subject_of(o),
 		.client_id = o->client->id,
 		.consumer = o->client->consumer,
 		.custom_id = o->client->custom_id,
@@ -62,6 +69,7 @@ make_jwt(struct request *r, struct made *made)
 		.n_audience = o->n_audiences,
 		.issued_s = made->issued_s,
 		.expires_s = made->expires_s,
+		.more = o->members,
 	};
 
 	switch (mint_jwt(r->gate->signer, &claims, loop_wall_s(r->gate->loop), &r->arena,
@@ -84,11 +92,10 @@ make_jwt(struct request *r, struct made *made)
 static bool
 is_stillborn(const struct request *r, const struct made *made)
 {
-	struct span client = r->oauth->client->id;
 	const struct revocations_token token = {
 		.issuer = r->gate->service->issuer,
-		.subject = client,
-		.client = client,
+		.subject = subject_of(r->oauth),
+		.client = r->oauth->client->id,
 		.kid = made->kid.n > 0 ? made->kid : (struct span){ NULL, 0 },
 		.issued_s = made->issued_s,
 	};
@@ -100,7 +107,8 @@ is_stillborn(const struct request *r, const struct made *made)
 enum fault
 made_token(struct request *r, struct made *made, int64_t issued_s)
 {
-	const struct oauth_client *client = r->oauth->client;
+	const struct oauth *o = r->oauth;
+	const struct oauth_client *client = o->client;
 	struct service *service = r->gate->service;
 	int64_t lifetime_s = client->lifetime_s > 0 ? client->lifetime_s :
 	    (int64_t)service->config->lifetime_s;
@@ -110,10 +118,13 @@ made_token(struct request *r, struct made *made, int64_t issued_s)
 	    made->identity);
 	made->issued_s = issued_s;
 	made->expires_s = issued_s + lifetime_s;
+	if (o->ends_s != 0 && o->ends_s < made->expires_s)
+		made->expires_s = o->ends_s;
 	value_put_i64(made->client, client->number);
 	value_put_time(made->issued, made->issued_s);
 	value_put_time(made->expires, made->expires_s);
-	enum fault wrong = client->opaque ? make_opaque(r, made) : make_jwt(r, made);
+	bool opaque = client->opaque && !o->as_jwt;
+	enum fault wrong = opaque ? make_opaque(r, made) : make_jwt(r, made);
 	return wrong == FAULT_COUNT && is_stillborn(r, made) ? FAULT_JUST_REVOKED : wrong;
 }
 
@@ -121,9 +132,9 @@ enum step_result
 answer_token(struct request *r, enum outcome outcome, struct span token, int64_t expires_s,
     struct span refresh_token)
 {
-	struct span scope = r->oauth->scope;
+	struct span scope = r->oauth->scope, type = r->oauth->issued_type;
 	int64_t left_s = expires_s - loop_wall_s(r->gate->loop);
-	size_t room = ANSWER_ROOM + token.n + refresh_token.n + 6 * scope.n;
+	size_t room = ANSWER_ROOM + token.n + refresh_token.n + 6 * scope.n + type.n;
 	struct text t = { arena_alloc(&r->arena, room), 0, room, false };
 
 	if (t.p == NULL)
@@ -132,6 +143,11 @@ answer_token(struct request *r, enum outcome outcome, struct span token, int64_t
 	text_put(&t, token);
 	text_put(&t, SPAN("\",\"token_type\":\"Bearer\",\"expires_in\":"));
 	text_u64(&t, left_s > 0 ? (uint64_t)left_s : 0);
+	if (type.n > 0) {
+		text_put(&t, SPAN(",\"issued_token_type\":\""));
+		text_put(&t, type);
+		text_char(&t, '"');
+	}
 	/* no scope is told by leaving it out: an empty one is none (RFC 6749 section 3.3) */
 	if (scope.n > 0) {
 		text_put(&t, SPAN(",\"scope\":"));

@@ -1,5 +1,6 @@
 #include "gateway/base/text.h"
 #include "gateway/conf/address.h"
+#include "gateway/oauth/grant.h"
 #include "gateway/oauth/publish.h"
 #include "gateway/request/refuse.h"
 #include "gateway/token/alg.h"
@@ -74,8 +75,10 @@ put_metadata(struct text *t, const struct config_token_service *service)
 	text_json(t, span_of(service->issuer));
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		put_url(t, endpoints[i][0], service, endpoints[i][1]);
-	text_put(t, SPAN(",\"grant_types_supported\":[\"client_credentials\",\"refresh_token\"],"
-	    "\"response_types_supported\":[\"none\"]"));
+	for (unsigned i = 0; i < GRANT_COUNT; i++)
+		text_fmt(t, "%s\"%.*s\"", i == 0 ? ",\"grant_types_supported\":[" : ",",
+		    SPAN_ARG(grant_row((enum grant_id)i)->name));
+	text_put(t, SPAN("],\"response_types_supported\":[\"none\"]"));
 	for (size_t i = 0; i < sizeof(authenticated) / sizeof(authenticated[0]); i++) {
 		text_fmt(t, ",\"%s_endpoint_auth_methods_supported\":%s", authenticated[i],
 		    methods);

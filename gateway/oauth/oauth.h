@@ -12,6 +12,7 @@
 #include "gateway/request/step.h"
 
 struct assertion;
+struct exchange;
 struct grant;
 struct issue;
 struct reuse;
@@ -43,6 +44,13 @@ struct oauth {
 	struct span		*audiences;	/* of the token; at least one */
 	size_t			 n_audiences;
 	struct span		 audience;	/* the same as a JSON array */
+	/* of the token, where it is not simply the client's; zero otherwise */
+	struct span		 subject;	/* sub */
+	struct span		 members;	/* further claims, each after a comma */
+	int64_t			 ends_s;	/* it lives no longer than until then */
+	bool			 as_jwt;	/* whatever the format of the client's tokens */
+	struct span		 issued_type;	/* issued_token_type of the answer */
+	struct exchange		*exchange;
 	struct reuse		*reuse;
 	struct issue		*issue;
 	struct rotation		*rotation;
@@ -73,11 +81,27 @@ step_function issue_token;
 step_function find_refresh_token;
 /* Exchanges the refresh token for the next one and an access token. */
 step_function rotate_token;
+/* Reads what is to be exchanged, and puts the subject token in the place of the request's token. */
+step_function read_exchange;
+/* Takes the subject token as it was judged, and puts the actor token in its place, if any. */
+step_function take_subject;
+/* Takes the actor token as it was judged. */
+step_function take_actor;
+/* Settles what comes of the subject token: scope, end of life, who acts, lineage. */
+step_function settle_exchange;
+/* Makes the new token, has it committed if it is recorded, and answers with it. */
+step_function issue_exchanged;
 /* Takes the token that introspection and revocation are about from the form. */
 step_function take_token;
 /* Says what is known of the token (RFC 7662). */
 step_function describe_token;
 /* Revokes the token (RFC 7009). */
 step_function revoke_token;
+
+/*
+ * Settles the scope of a token that comes of another: what is asked for, else all, of this scope and
+ * within the client's, if it has one. It is part of a step.
+ */
+enum step_result settle_scope_within(struct request *r, struct span scope);
 
 #endif

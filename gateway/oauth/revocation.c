@@ -97,12 +97,10 @@ revoke_access(struct request *r, struct revoking *v)
 	const struct facts *f = r->judgement.facts;
 
 	if (v->row.task == NULL) {
-		if (r->judgement.verdict == VERDICT_KEYS_UNAVAILABLE)
-			return fault(r, FAULT_NO_KEYS);
-		if (r->judgement.verdict == VERDICT_STORE_UNAVAILABLE)
-			return fault(r, FAULT_UNAVAILABLE);
-		if (r->judgement.verdict == VERDICT_NO_MEMORY)
-			return fault(r, FAULT_NO_MEMORY);
+		enum fault wrong = fault_of_verdict(r->judgement.verdict);
+
+		if (wrong != FAULT_COUNT)
+			return fault(r, wrong);
 		/* it would be good later, and 200 says that it never will be */
 		if (r->judgement.verdict == VERDICT_NOT_YET_VALID)
 			return fault(r, FAULT_TOO_EARLY);

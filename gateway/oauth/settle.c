@@ -105,6 +105,55 @@ settle_scope(struct request *r)
 	return write_scope(r, &c) ? STEP_NEXT : fault(r, FAULT_NO_MEMORY);
 }
 
+/* The words of a scope as a list; NULL without memory. What is beyond ALLOWED_MAX is left out. */
+static struct span *
+list_words(struct request *r, struct span scope, size_t *n)
+{
+	struct span *words = arena_alloc(&r->arena, ALLOWED_MAX * sizeof(*words)), word;
+
+	*n = 0;
+	while (words != NULL && *n < ALLOWED_MAX && span_next(&scope, ' ', &word))
+		if (word.n > 0)
+			words[(*n)++] = word;
+	return words;
+}
+
+static bool
+has_scope(const struct oauth_client *client, struct span word)
+{
+	for (size_t i = 0; i < client->n_scopes; i++)
+		if (span_eq(client->scopes[i], word))
+			return true;
+	return client->n_scopes == 0;
+}
+
+enum step_result
+settle_scope_within(struct request *r, struct span scope)
+{
+	struct choice c = { 0 };
+	struct span *words = list_words(r, scope, &c.n[0]);
+	bool any;
+
+	if (words == NULL)
+		return fault(r, FAULT_NO_MEMORY);
+	c.list[0] = words;
+	if (!choose_words(&c, form_get(&r->oauth->form, SPAN("scope")), NULL, &any))
+		return fault(r, FAULT_LESS_SCOPE);
+	/* one by one, so that a word that stands there twice is taken once */
+	for (size_t i = 0; !any && i < choice_size(&c); i++)
+		choose(&c, words[i]);
+	for (size_t i = 0; i < choice_size(&c); i++) {
+		if (!c.chosen[i] || has_scope(r->oauth->client, words[i]))
+			continue;
+		if (any)
+			return fault(r, FAULT_LESS_SCOPE);
+		c.chosen[i] = false;
+	}
+	if (!write_scope(r, &c))
+		return fault(r, FAULT_NO_MEMORY);
+	return r->oauth->scope.n > 0 ? STEP_NEXT : fault(r, FAULT_LESS_SCOPE);
+}
+
 /* A resource is an absolute URI without a fragment (RFC 8707 section 2). */
 static bool
 is_absolute(struct span uri)

@@ -52,6 +52,17 @@ request_new(struct gate *gate, const struct carrier *carrier, void *connection, 
 }
 
 void
+request_judge_next(struct request *r, struct span token)
+{
+	r->token = token;
+	r->judged = false;
+	r->judgement = (struct judgement){ .verdict = VERDICT_MALFORMED };
+	r->lookup = NULL;
+	r->keys_deadline_ms = 0;
+	r->keys_attempts = 0;
+}
+
+void
 request_answer(struct request *r, unsigned status, struct span fields, struct span body)
 {
 	r->answer = (struct answer){ .status = status, .fields = fields,

@@ -164,6 +164,12 @@ enum run request_run(struct request *r);
 /* Writes the log, counts, runs the clean-ups and frees it; the pointer becomes NULL. */
 void request_free(struct request **request);
 
+/*
+ * Puts another token in the place of the one that was judged: the next steps judge it from the
+ * start. An empty one: there is none.
+ */
+void request_judge_next(struct request *r, struct span token);
+
 /* Sends a small answer of our own. `fields` and `body` must live in the arena or be static. */
 void request_answer(struct request *r, unsigned status, struct span fields, struct span body);
 
