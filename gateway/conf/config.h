@@ -99,7 +99,7 @@ struct config_token_service {
 	uint64_t		 rate_period_us;	/* ... in this time; 0: no limit */
 	uint64_t		 failures_count;	/* of a client at an address ... */
 	uint64_t		 failures_period_us;	/* ... in this time; 0: no limit */
-	unsigned		 exchange_depth;	/* exchanges behind a token, actors in act */
+	unsigned		 exchange_depth;	/* exchanges, and actors, of a token */
 	uint64_t		 jwks_max_age_s;
 	int			 line;
 };

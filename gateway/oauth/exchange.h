@@ -3,8 +3,8 @@
  * a token for the same subject that is good elsewhere, for less, and no longer.
  *
  * Both tokens are judged by the steps that judge any token, revocations included. What the client
- * may do stands in its record, and what it may not do by default is nearly all. Nothing grows: scope
- * and life are within the subject token's, targets within the client's. Without an actor the new
+ * may do stands in its record; by default it may exchange nobody's tokens. Nothing grows: scope and
+ * life are within the subject token's, targets within the client's. Without an actor the new
  * token is the subject's (impersonation); with one its `act` names him, in front of those who acted
  * before (delegation). Its `lineage` names the tokens it came of: once one of them is revoked, so
  * is it, on every node and from the next request on.

@@ -26,7 +26,7 @@ is_too_large(const struct request *r, const struct made *made)
 	const struct oauth *o = r->oauth;
 	size_t n = made->text.n;
 
-	/* the last issuer is the token service's own; an opaque token's claims are held to the same */
+	/* the last issuer is the token service's own; an opaque token's claims are its text too */
 	if (is_opaque(made))
 		n = CLAIMS_ROOM + o->members.n + o->scope.n + o->audience.n + o->subject.n;
 	return n > config->issuers[config->n_issuers - 1].max_token;

@@ -99,8 +99,8 @@ step_function describe_token;
 step_function revoke_token;
 
 /*
- * Settles the scope of a token that comes of another: what is asked for, else all, of this scope and
- * within the client's, if it has one. It is part of a step.
+ * Settles the scope of a token that comes of another: what is asked for, else all, of this scope
+ * and within the client's, if it has one. It is part of a step.
  */
 enum step_result settle_scope_within(struct request *r, struct span scope);
 
