@@ -42,8 +42,8 @@ put_request_line(struct text *t, const struct request *r)
 }
 
 /*
- * True if any route makes this header of a claim, so that no client may send it: routes can lead
- * to the same backend.
+ * True if any route or issuer makes this header of a claim, so that no client may send it: routes
+ * can lead to the same backend.
  */
 static bool
 is_claim_header(const struct gate *g, struct span name)
@@ -78,12 +78,31 @@ put_fields(struct text *t, const struct request *r)
 			put_field(t, r->head.fields[i].name, r->head.fields[i].value);
 }
 
-/* Who calls: of a token the block that was made with its facts, and the claims this route wants. */
+static void
+put_claim(struct text *t, const struct request *r, const struct config_claim_header *row)
+{
+	struct span value;
+
+	if (facts_claim(r->judgement.facts, span_of(row->claim), &value))
+		put_field(t, span_of(row->header), value);
+}
+
+/* True if the route makes this header itself, be the token with or without its claim. */
+static bool
+route_makes(const struct config_route *route, const char *header)
+{
+	for (size_t i = 0; i < route->n_claim_headers; i++)
+		if (field_same_name(span_of(route->claim_headers[i].header), span_of(header)))
+			return true;
+	return false;
+}
+
+/* Who calls: of a token the block that was made with its facts, and the claims that are wanted. */
 static void
 put_identity(struct text *t, const struct request *r)
 {
 	const struct config_route *route = r->route->config;
-	struct span value;
+	const struct config_issuer *issuer = r->judgement.issuer;
 
 	if (!r->authenticated) {
 		if (route->anonymous)
@@ -92,8 +111,10 @@ put_identity(struct text *t, const struct request *r)
 	}
 	text_put(t, facts_get(r->judgement.facts, FACTS_HEADERS));
 	for (size_t i = 0; i < route->n_claim_headers; i++)
-		if (facts_claim(r->judgement.facts, span_of(route->claim_headers[i].claim), &value))
-			put_field(t, span_of(route->claim_headers[i].header), value);
+		put_claim(t, r, &route->claim_headers[i]);
+	for (size_t i = 0; i < issuer->n_claim_headers; i++)
+		if (!route_makes(route, issuer->claim_headers[i].header))
+			put_claim(t, r, &issuer->claim_headers[i]);
 }
 
 static void
@@ -114,6 +135,17 @@ put_framing(struct text *t, const struct request *r)
 	}
 }
 
+/* Room for headers made of claims. */
+static size_t
+room_for_claims(const struct facts *facts, const struct config_claim_header *list, size_t n)
+{
+	size_t room = 0;
+
+	for (size_t i = 0; i < n; i++)
+		room += strlen(list[i].header) + 4 + facts->part[FACTS_CLAIMS].n;
+	return room;
+}
+
 /* No line grows by more than its separators, so this is enough for any request. */
 static size_t
 room_for(const struct request *r, const struct server *server)
@@ -123,11 +155,15 @@ room_for(const struct request *r, const struct server *server)
 
 	for (unsigned i = 0; i < r->head.n_fields; i++)
 		n += r->head.fields[i].name.n + r->head.fields[i].value.n + 4;
-	if (r->authenticated)
-		n += r->judgement.facts->size;
-	for (size_t i = 0; i < r->route->config->n_claim_headers; i++)
-		n += strlen(r->route->config->claim_headers[i].header) + 4 +
-		    (r->authenticated ? r->judgement.facts->part[FACTS_CLAIMS].n : 0);
+	if (r->authenticated) {
+		const struct config_route *route = r->route->config;
+		const struct config_issuer *issuer = r->judgement.issuer;
+		const struct facts *facts = r->judgement.facts;
+
+		n += facts->size;
+		n += room_for_claims(facts, route->claim_headers, route->n_claim_headers);
+		n += room_for_claims(facts, issuer->claim_headers, issuer->n_claim_headers);
+	}
 	return n;
 }
 

@@ -163,6 +163,7 @@ build_issuer(struct build *b, const struct section *s, struct config_issuer *i)
 	build_fill(b, s, i);
 	build_audience(b, s, i);
 	build_token_types(b, s, i);
+	build_claim_headers(b, s, &i->claim_headers, &i->n_claim_headers);
 	check_algorithms(b, s, i);
 	check_keys(b, s, i);
 	if (i->leeway_s > LEEWAY_WARN_S)
@@ -235,16 +236,12 @@ build_issuers(struct build *b, const struct section *root)
 		    n, CONFIG_ISSUERS_MAX);
 }
 
-/* Claims that routes turn into headers are kept with the facts of a token. */
+/* Claims that become headers are kept with the facts of a token. */
 static void
-add_claims(struct fingerprint *f, const struct config *config)
+add_claims(struct fingerprint *f, const struct config_claim_header *list, size_t n)
 {
-	for (size_t r = 0; r < config->n_routes; r++) {
-		const struct config_route *route = &config->routes[r];
-
-		for (size_t c = 0; c < route->n_claim_headers; c++)
-			fingerprint_add(f, span_of(route->claim_headers[c].claim));
-	}
+	for (size_t i = 0; i < n; i++)
+		fingerprint_add(f, span_of(list[i].claim));
 }
 
 void
@@ -266,7 +263,10 @@ build_rules(struct config *config)
 		fingerprint_add_number(&f, i->leeway_s);
 		fingerprint_add_number(&f, i->max_token);
 		fingerprint_add_number(&f, i->id);
-		add_claims(&f, config);
+		add_claims(&f, i->claim_headers, i->n_claim_headers);
+		for (size_t r = 0; r < config->n_routes; r++)
+			add_claims(&f, config->routes[r].claim_headers,
+			    config->routes[r].n_claim_headers);
 		i->rules = f.value == 0 ? 1 : f.value;
 	}
 }

@@ -141,6 +141,9 @@ struct config_issuer {
 	size_t			  n_token_types;
 	const char		 *consumer_claim;	/* "": client_id, else azp, else sub */
 	const char		 *scope_claim;		/* "": scope, else scp */
+	/* on every route that accepts it; a route's own of the same header come first */
+	struct config_claim_header *claim_headers;
+	size_t			  n_claim_headers;
 	uint64_t		  leeway_s;
 	size_t			  max_token;		/* bytes */
 	/* the token service is it: its keys come from the database */

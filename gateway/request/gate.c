@@ -54,23 +54,30 @@ make_labels(struct gate *g)
 	return true;
 }
 
+static void
+add_claim_headers(struct gate *g, const struct config_claim_header *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		g->claim_headers[g->n_claim_headers++] = span_of(list[i].header);
+}
+
 static bool
 gather_claim_headers(struct gate *g)
 {
+	const struct config *c = g->config;
 	size_t n = 0;
 
-	for (size_t i = 0; i < g->config->n_routes; i++)
-		n += g->config->routes[i].n_claim_headers;
+	for (size_t i = 0; i < c->n_routes; i++)
+		n += c->routes[i].n_claim_headers;
+	for (size_t i = 0; i < c->n_issuers; i++)
+		n += c->issuers[i].n_claim_headers;
 	g->claim_headers = calloc(n + 1, sizeof(*g->claim_headers));
 	if (g->claim_headers == NULL)
 		return false;
-	for (size_t i = 0; i < g->config->n_routes; i++) {
-		const struct config_route *route = &g->config->routes[i];
-
-		for (size_t k = 0; k < route->n_claim_headers; k++)
-			g->claim_headers[g->n_claim_headers++] =
-			    span_of(route->claim_headers[k].header);
-	}
+	for (size_t i = 0; i < c->n_routes; i++)
+		add_claim_headers(g, c->routes[i].claim_headers, c->routes[i].n_claim_headers);
+	for (size_t i = 0; i < c->n_issuers; i++)
+		add_claim_headers(g, c->issuers[i].claim_headers, c->issuers[i].n_claim_headers);
 	return true;
 }
 

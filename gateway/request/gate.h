@@ -71,7 +71,7 @@ struct gate {
 	struct turn_end		 turn_end;
 	uint64_t		 id_prefix;	/* random; request ids are this and a count */
 	uint64_t		 id_count;
-	struct span		*claim_headers;	/* that some route makes of a claim */
+	struct span		*claim_headers;	/* that some route or issuer makes of a claim */
 	size_t			 n_claim_headers;
 	uint16_t		*verdict_labels; /* metric labels by enum verdict */
 };

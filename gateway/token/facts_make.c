@@ -109,6 +109,24 @@ claim_at(const struct doc_value *claims, struct span path)
 	return value;
 }
 
+/*
+ * Members of an array. In a claim of the issuer's choice they are names that somebody else gave
+ * (roles, groups): one with a space in it is no scope, and above all not two of them.
+ */
+static bool
+put_members(struct maker *m, const struct doc_value *array, bool names)
+{
+	for (const struct doc_value *v = doc_first(array); v != NULL; v = doc_next(array, v)) {
+		struct span text = doc_string(v);
+
+		if (names && text.n > 0 && memchr(text.p, ' ', text.n) != NULL)
+			continue;
+		if (!put_words(m, v))
+			return false;
+	}
+	return true;
+}
+
 /* A scope is a string of words (RFC 6749 section 3.3) or, with some issuers, an array of them. */
 static bool
 put_scope(struct maker *m)
@@ -120,13 +138,10 @@ put_scope(struct maker *m)
 	if (value == NULL && claim.n == 0)
 		value = doc_get(m->claims, SPAN("scp"));
 	begin_part(m, FACTS_SCOPE);
-	if (value != NULL && value->type == DOC_ARRAY) {
-		const struct doc_value *v = doc_first(value);
-		for (; good && v != NULL; v = doc_next(value, v))
-			good = put_words(m, v);
-	} else if (value != NULL) {
+	if (value != NULL && value->type == DOC_ARRAY)
+		good = put_members(m, value, claim.n > 0);
+	else if (value != NULL)
 		good = put_words(m, value);
-	}
 	end_part(m, FACTS_SCOPE);
 	return good;
 }

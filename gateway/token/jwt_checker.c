@@ -10,7 +10,20 @@ jwt_token_max(const struct jwt_checker *checker)
 	return checker->token_max;
 }
 
-/* Collects the claims that routes ask for, each once. */
+static void
+add_claims(struct jwt_checker *checker, const struct config_claim_header *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < checker->n_claims && strcmp(checker->claims[k], list[i].claim) != 0)
+			k++;
+		if (k == checker->n_claims)
+			checker->claims[checker->n_claims++] = list[i].claim;
+	}
+}
+
+/* Collects the claims that become headers, each once. */
 static bool
 collect_claims(struct jwt_checker *checker)
 {
@@ -19,17 +32,15 @@ collect_claims(struct jwt_checker *checker)
 
 	for (size_t i = 0; i < conf->n_routes; i++)
 		n += conf->routes[i].n_claim_headers;
+	for (size_t i = 0; i < conf->n_issuers; i++)
+		n += conf->issuers[i].n_claim_headers;
 	if ((checker->claims = calloc(n + 1, sizeof(*checker->claims))) == NULL)
 		return false;
 	for (size_t i = 0; i < conf->n_routes; i++)
-		for (size_t j = 0; j < conf->routes[i].n_claim_headers; j++) {
-			const char *claim = conf->routes[i].claim_headers[j].claim;
-			size_t k = 0;
-			while (k < checker->n_claims && strcmp(checker->claims[k], claim) != 0)
-				k++;
-			if (k == checker->n_claims)
-				checker->claims[checker->n_claims++] = claim;
-		}
+		add_claims(checker, conf->routes[i].claim_headers, conf->routes[i].n_claim_headers);
+	for (size_t i = 0; i < conf->n_issuers; i++)
+		add_claims(checker, conf->issuers[i].claim_headers,
+		    conf->issuers[i].n_claim_headers);
 	return true;
 }
 

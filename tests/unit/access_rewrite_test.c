@@ -145,6 +145,34 @@ START_TEST(says_who_calls)
 }
 END_TEST
 
+/* The issuer's claims, except where the route has something else for the same header. */
+START_TEST(an_issuer_has_claims_of_its_own)
+{
+	struct config_claim_header of_issuer[] = { { "email", "X_User-EMAIL" },
+		{ "email", "X-Mail" }, { "none", "X-None" } };
+	struct config_claim_header of_route[] = { { "none", "X-User-Email" } };
+
+	issuer.claim_headers = of_issuer;
+	issuer.n_claim_headers = 3;
+	receive("");
+	judge_active(CLAIMS);
+	request.authenticated = true;
+	ck_one("X_User-EMAIL: x@y");
+	ck_one("X-Mail: x@y");
+	ck_none("X-None");
+	route_conf.claim_headers = of_route;
+	route_conf.n_claim_headers = 1;
+	ck_one("X-Mail: x@y");
+	ck_none("X_User-EMAIL");
+	ck_none("X-User-Email");
+	/* another issuer's mean nothing here */
+	static const struct config_issuer other;
+	request.judgement.issuer = &other;
+	ck_none("X-Mail");
+	issuer.n_claim_headers = route_conf.n_claim_headers = 0;
+}
+END_TEST
+
 static struct span
 first_line_of(const char *target, const char *prefix)
 {
@@ -229,6 +257,7 @@ START_TEST(an_answer_keeps_what_is_not_of_the_connection)
 END_TEST
 
 SUITE_RUN("access_rewrite", writes_the_head_anew, nothing_of_ours_comes_from_a_client,
-    connection_takes_along_what_it_names, one_framing, says_who_calls, what_decides_is_what_is_sent,
+    connection_takes_along_what_it_names, one_framing, says_who_calls,
+    an_issuer_has_claims_of_its_own, what_decides_is_what_is_sent,
     a_proxy_we_trust_is_believed, without_memory_nothing,
     an_answer_keeps_what_is_not_of_the_connection)

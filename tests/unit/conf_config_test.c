@@ -54,8 +54,8 @@ START_TEST(everything_arrives)
 	    "issuer \"b\" {\n issuer = \"urn:b\" audience = {\"y\", \"z\"} jwks_file = "
 	    "\"/etc/hostname\"\n"
 	    " token_types = {\"application/AT+JWT\"} algorithms = {ES512, HS256} leeway = 0\n"
-	    " consumer_claim = \"azp\" scope_claim = \"roles\" jwks_refresh = 60 jwks_cooldown = 7 "
-	    "}\n"
+	    " consumer_claim = \"azp\" scope_claim = \"roles\" jwks_refresh = 60 jwks_cooldown = 7\n"
+	    " claim_headers = {\"c.d=X-D\", \"e=X-E\"} }\n"
 	    "upstream \"u\" { servers = {\"http://[::1]:3000/\", \"http://127.0.0.1\"}\n"
 	    " balance = consistent_hash retries = 0 health_check { path = \"/up\" timeout = 0.2 } "
 	    "}\n"
@@ -84,6 +84,9 @@ START_TEST(everything_arrives)
 	ck_assert(i->n_token_types == 1 && is(i->token_types[0], "at+jwt"));
 	ck_assert_str_eq(i->algorithms[1], "HS256");
 	ck_assert_str_eq(i->scope_claim, "roles");
+	ck_assert_uint_eq(i->n_claim_headers, 2);
+	ck_assert_str_eq(i->claim_headers[0].claim, "c.d");
+	ck_assert_str_eq(i->claim_headers[1].header, "X-E");
 	ck_assert(u->balance == BALANCE_CONSISTENT_HASH && u->retries == 0 && u->n_servers == 2);
 	ck_assert_str_eq(u->servers[0].authority, "[::1]:3000");
 	ck_assert_str_eq(u->servers[1].authority, "127.0.0.1");
@@ -300,7 +303,7 @@ START_TEST(rules_change_with_what_decides)
 {
 	static const char *const decides[] = { "leeway = 6", "algorithms = {RS256}",
 		"token_types = {\"jwt\"}", "consumer_claim = \"c\"", "scope_claim = \"s\"",
-		"max_token = \"4K\"", "audience += {\"y\"}",
+		"max_token = \"4K\"", "claim_headers = {\"email=X-Mail\"}", "audience += {\"y\"}",
 		"jwks_uri = \"https://b\"" };
 	static const char *const others[] = { "leeway = 5", "jwks_refresh = 9", "jwks_cooldown = 9",
 		"validate = local" };

@@ -160,6 +160,19 @@ START_TEST(scopes_come_in_several_forms)
 	wish.scope_claim = "permissions";
 	check_part(facts_of("{\"permissions\":[\"a\"],\"scope\":\"b\"}"), FACTS_SCOPE, "a");
 	check_part(facts_of("{\"scope\":\"b\",\"scp\":\"c\"}"), FACTS_SCOPE, "");
+	/* names with a space are not two scopes */
+	check_part(facts_of("{\"permissions\":[\"a admin\",\"b\",\" admin\"]}"), FACTS_SCOPE, "b");
+	check_part(facts_of("{\"permissions\":\"a b\"}"), FACTS_SCOPE, "a b");
+	wish.scope_claim = "realm_access.roles";
+	check_part(facts_of("{\"realm_access\":{\"roles\":[\"a\",\"b\"]},\"roles\":\"c\"}"),
+	    FACTS_SCOPE, "a b");
+	check_part(facts_of("{\"realm_access\":{\"roles\":[]},\"scope\":\"c\"}"), FACTS_SCOPE, "");
+	check_part(facts_of("{\"realm_access.roles\":\"w\",\"realm_access\":{\"roles\":\"n\"}}"),
+	    FACTS_SCOPE, "w");
+	check_part(facts_of("{\"realm_access\":\"roles\"}"), FACTS_SCOPE, "");
+	ck_assert_int_eq(make("{\"realm_access\":{\"roles\":{\"a\":1}}}"), VERDICT_MALFORMED);
+	ck_assert_int_eq(make("{\"realm_access\":{\"roles\":[[\"a\"]]}}"), VERDICT_MALFORMED);
+	ck_assert_int_eq(make("{\"realm_access\":{\"roles\":true}}"), VERDICT_MALFORMED);
 	wish.scope_claim = "";
 	ck_assert_int_eq(make("{\"scope\":7}"), VERDICT_MALFORMED);
 	ck_assert_int_eq(make("{\"scope\":null}"), VERDICT_MALFORMED);
