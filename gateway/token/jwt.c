@@ -31,8 +31,9 @@ struct check {
 	struct jwt_answer		*answer;
 	struct arena			*arena;
 	int64_t				 now_s;
+	size_t				 voucher;	/* issuer that says the claims are good */
 	struct span			 token;
-	struct span			 signed_text;	/* what the signature covers */
+	struct span			 signed_text;	/* covered by the signature */
 	struct span			 part[PARTS];	/* encoded */
 	struct {
 		char	*p;
@@ -130,21 +131,38 @@ read_claims(struct check *c)
 	return c->claims != NULL ? VERDICT_ACTIVE : VERDICT_MALFORMED;
 }
 
-/* The issuer is who the token names, exactly; everything after this is by that issuer's rules. */
+/* Everything after this is by this issuer's rules. */
+static enum verdict
+take_issuer(struct check *c, size_t index)
+{
+	c->issuer = &c->checker->conf->issuers[index];
+	c->answer->issuer = index;
+	return c->token.n <= c->issuer->max_token ? VERDICT_ACTIVE : VERDICT_TOO_LARGE;
+}
+
+/* The issuer is who the token names, exactly. */
 static enum verdict
 match_issuer(struct check *c)
 {
 	const struct config *conf = c->checker->conf;
 	struct span name = doc_string(member(c->claims, "iss"));
 
-	for (size_t i = 0; i < conf->n_issuers; i++) {
-		if (name.p == NULL || !span_eq(span_of(conf->issuers[i].issuer), name))
-			continue;
-		c->issuer = &conf->issuers[i];
-		c->answer->issuer = i;
-		return c->token.n <= c->issuer->max_token ? VERDICT_ACTIVE : VERDICT_TOO_LARGE;
-	}
+	for (size_t i = 0; i < conf->n_issuers; i++)
+		if (name.p != NULL && span_eq(span_of(conf->issuers[i].issuer), name))
+			return take_issuer(c, i);
 	return VERDICT_WRONG_ISSUER;
+}
+
+/* Who vouches for the claims is known; nobody can do so for another's. */
+static enum verdict
+match_voucher(struct check *c)
+{
+	const struct config_issuer *issuer = &c->checker->conf->issuers[c->voucher];
+	const struct doc_value *iss = member(c->claims, "iss");
+
+	if (iss == NULL ? issuer->own : !span_eq(doc_string(iss), span_of(issuer->issuer)))
+		return VERDICT_WRONG_ISSUER;
+	return take_issuer(c, c->voucher);
 }
 
 static enum verdict
@@ -198,7 +216,13 @@ check_type(struct check *c)
 
 	if (type != NULL && doc_string(type).n == 0)
 		return VERDICT_MALFORMED;
-	if (!accepts_type(c->issuer, doc_string(type)) || is_other_token(c->claims))
+	return accepts_type(c->issuer, doc_string(type)) ? VERDICT_ACTIVE : VERDICT_TOKEN_TYPE;
+}
+
+static enum verdict
+check_purpose(struct check *c)
+{
+	if (is_other_token(c->claims))
 		return VERDICT_TOKEN_TYPE;
 	/* A bearer proves no key, so a token that is bound to one is not for it (RFC 7800). */
 	return member(c->claims, "cnf") == NULL ? VERDICT_ACTIVE : VERDICT_BOUND;
@@ -322,6 +346,9 @@ make_facts(struct check *c)
 	enum verdict verdict = facts_make(facts, c->claims, kid, &wish);
 	if (verdict != VERDICT_ACTIVE)
 		return verdict;
+	/* nobody could revoke it alone */
+	if (facts->part[FACTS_JTI].n == 0 && c->signed_text.n == 0)
+		return VERDICT_MALFORMED;
 
 	facts->rules = c->issuer->rules;
 	facts->issuer = c->issuer->id;
@@ -351,6 +378,7 @@ static check_step *const steps[] = {
 	match_issuer,
 	check_algorithm,
 	check_type,
+	check_purpose,
 	check_times,
 	check_audience,
 	find_key,
@@ -359,8 +387,15 @@ static check_step *const steps[] = {
 	NULL,
 };
 
-static check_step *const claims_steps[] = { read_claims, match_issuer, check_times, make_facts,
-	NULL };
+static check_step *const claims_steps[] = {
+	read_claims,
+	match_voucher,
+	check_purpose,
+	check_times,
+	check_audience,
+	make_facts,
+	NULL,
+};
 
 static enum verdict
 run_steps(struct check *c, check_step *const *step)
@@ -391,15 +426,14 @@ jwt_check(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
 }
 
 enum verdict
-jwt_believe(struct jwt_checker *checker, char *claims, size_t n, int64_t now_wall_s,
+jwt_believe(struct jwt_checker *checker, const struct jwt_claims *claims, int64_t now_wall_s,
     struct arena *arena, struct jwt_answer *answer)
 {
 	struct check c = { .checker = checker, .answer = answer, .arena = arena,
-		.now_s = now_wall_s, .token = span_make(claims, n),
-		.bytes[CLAIMS] = { claims, n } };
-	enum verdict verdict = run_steps(&c, claims_steps);
+		.now_s = now_wall_s, .voucher = claims->issuer, .signed_text = claims->stand_in,
+		.token = span_make(claims->text, claims->n),
+		.bytes[CLAIMS] = { claims->text, claims->n } };
 
-	/* what another issuer says must be signed by it */
-	must(c.issuer == NULL || c.issuer->own);
-	return verdict;
+	must(claims->issuer < checker->conf->n_issuers);
+	return run_steps(&c, claims_steps);
 }

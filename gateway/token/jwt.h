@@ -47,10 +47,22 @@ size_t jwt_token_max(const struct jwt_checker *checker);
 enum verdict jwt_check(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
     struct arena *arena, struct jwt_answer *answer);
 /*
- * Makes facts of claims that need no signature, since the token service's own store says them;
- * the issuer they name must be it. `claims` is JSON of n bytes, changed in place. Times are judged.
+ * Makes facts of claims that need no signature, since who says them is known: issuer number
+ * `issuer` of the configuration, by its own answer or, if it is the token service, from its store.
+ * Claims that name another issuer are refused; only the token service must name itself. All else
+ * that a claim can spoil is checked as in jwt_check().
  */
-enum verdict jwt_believe(struct jwt_checker *checker, char *claims, size_t n, int64_t now_wall_s,
-    struct arena *arena, struct jwt_answer *answer);
+struct jwt_claims {
+	size_t		 issuer;	/* index in conf->issuers of who says them */
+	char		*text;		/* a JSON object, changed in place */
+	size_t		 n;		/* its bytes */
+	/*
+	 * What tells the token from all others if it has no jti: of a JWT "header.payload", of any
+	 * other all of it. Empty: claims without jti are malformed.
+	 */
+	struct span	 stand_in;
+};
+enum verdict jwt_believe(struct jwt_checker *checker, const struct jwt_claims *claims,
+    int64_t now_wall_s, struct arena *arena, struct jwt_answer *answer);
 
 #endif

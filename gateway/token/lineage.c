@@ -1,5 +1,6 @@
 #include "gateway/token/lineage.h"
 
+#include "gateway/base/encode.h"
 #include "gateway/token/identity.h"
 
 /*
@@ -9,8 +10,9 @@
  * those of the wider kinds only where something of such a kind was ever revoked.
  */
 
+#define IDENTITY_TEXT	BASE64URL_ENCODED(IDENTITY_SIZE)
 #define DATE_MAX	253402300799		/* the end of the year 9999 */
-#define FIXED_ROOM	96	/* names of the members of one ancestor, its iat, commas */
+#define FIXED_ROOM	144	/* of an ancestor: names of members, identity, iat, commas */
 #define ESCAPED_MAX	6	/* bytes that a byte becomes in JSON at most */
 
 _Static_assert(DOC_DEPTH_MAX >= LINEAGE_MAX + 2, "as many actors can be read");
@@ -104,6 +106,28 @@ read_issued(const struct doc_value *object, int64_t *issued_s)
 	    *issued_s >= -DATE_MAX);
 }
 
+/* An ancestor without jti is known by its identity alone. */
+static bool
+read_identity(const struct doc_value *object, struct span issuer, struct span jti,
+    uint8_t identity[IDENTITY_SIZE])
+{
+	const struct doc_value *value = doc_get(object, SPAN("identity"));
+	uint8_t bytes[BASE64URL_DECODED(IDENTITY_TEXT)];
+	size_t n;
+
+	if ((value == NULL) == (jti.n == 0))
+		return false;
+	if (value == NULL) {
+		identity_make(IDENTITY_JTI, issuer, jti, identity);
+		return true;
+	}
+	if (doc_string(value).n != IDENTITY_TEXT ||
+	    !base64url_decode(doc_string(value), bytes, &n) || n != IDENTITY_SIZE)
+		return false;
+	memcpy(identity, bytes, IDENTITY_SIZE);
+	return true;
+}
+
 static bool
 read_ancestor(struct text *t, const struct doc_value *object, struct span issuer,
     struct span subject)
@@ -115,10 +139,10 @@ read_ancestor(struct text *t, const struct doc_value *object, struct span issuer
 	for (size_t i = 0; i < MEMBERS; i++)
 		if (!read_text(object, members[i], &text[i]))
 			return false;
-	if (text[MEMBER_JTI].n == 0 || !read_issued(object, &issued_s))
-		return false;
 	struct span iss = text[MEMBER_ISS].n > 0 ? text[MEMBER_ISS] : issuer;
-	identity_make(IDENTITY_JTI, iss, text[MEMBER_JTI], identity);
+	if (!read_identity(object, iss, text[MEMBER_JTI], identity) ||
+	    !read_issued(object, &issued_s))
+		return false;
 	if (span_eq(text[MEMBER_ISS], issuer))
 		text[MEMBER_ISS].n = 0;
 	if (span_eq(text[MEMBER_SUB], subject))
@@ -163,10 +187,24 @@ put_issued(struct text *t, int64_t issued_s)
 }
 
 static void
+put_identity(struct text *t, const struct ancestor *a)
+{
+	char encoded[IDENTITY_TEXT];
+
+	if (a->jti.n > 0) {
+		text_put(t, SPAN("\"jti\":"));
+		text_json(t, a->jti);
+		return;
+	}
+	base64url_encode(a->identity, IDENTITY_SIZE, encoded);
+	text_put(t, SPAN("\"identity\":"));
+	text_json(t, span_make(encoded, sizeof(encoded)));
+}
+
+static void
 put_ancestor(struct text *t, const struct ancestor *a, struct span own, struct span subject)
 {
 	const struct span none = SPAN(""), text[MEMBERS] = {
-		[MEMBER_JTI] = a->jti,
 		[MEMBER_ISS] = span_eq(a->issuer, own) ? none : a->issuer,
 		[MEMBER_SUB] = span_eq(a->subject, subject) ? none : a->subject,
 		[MEMBER_CLIENT] = a->client,
@@ -174,10 +212,12 @@ put_ancestor(struct text *t, const struct ancestor *a, struct span own, struct s
 		[MEMBER_SID] = a->session,
 	};
 
-	for (size_t i = 0; i < MEMBERS; i++) {
+	text_char(t, '{');
+	put_identity(t, a);
+	for (size_t i = MEMBER_JTI + 1; i < MEMBERS; i++) {
 		if (text[i].n == 0)
 			continue;
-		text_char(t, i == 0 ? '{' : ',');
+		text_char(t, ',');
 		text_json(t, members[i]);
 		text_char(t, ':');
 		text_json(t, text[i]);
@@ -186,20 +226,10 @@ put_ancestor(struct text *t, const struct ancestor *a, struct span own, struct s
 	text_char(t, '}');
 }
 
-/* What the signature of a JWT is over: all but its last part. */
-static struct span
-signed_text(struct span token)
-{
-	const char *dot = token.n > 0 ? memrchr(token.p, '.', token.n) : NULL;
-
-	return span_make(token.p, dot == NULL ? 0 : (size_t)(dot - token.p));
-}
-
 void
-lineage_write(struct text *t, const struct facts *f, struct span token, struct span own)
+lineage_write(struct text *t, const struct facts *f, struct span own)
 {
 	struct span rest = facts_get(f, FACTS_LINEAGE), subject = facts_get(f, FACTS_SUBJECT);
-	char stand_in[IDENTITY_STAND_IN];
 	struct ancestor a;
 
 	text_char(t, '[');
@@ -208,6 +238,7 @@ lineage_write(struct text *t, const struct facts *f, struct span token, struct s
 		text_char(t, ',');
 	}
 	a = (struct ancestor){
+		.identity = f->identity,
 		.jti = facts_get(f, FACTS_JTI),
 		.issuer = facts_get(f, FACTS_ISSUER),
 		.subject = subject,
@@ -216,10 +247,6 @@ lineage_write(struct text *t, const struct facts *f, struct span token, struct s
 		.session = facts_get(f, FACTS_SESSION),
 		.issued_s = f->iat_s,
 	};
-	if (a.jti.n == 0) {
-		identity_stand_in(signed_text(token), stand_in);
-		a.jti = span_make(stand_in, sizeof(stand_in));
-	}
 	put_ancestor(t, &a, own, subject);
 	text_char(t, ']');
 }
@@ -229,7 +256,7 @@ lineage_room(const struct facts *f)
 {
 	size_t texts = facts_get(f, FACTS_LINEAGE).n + facts_get(f, FACTS_JTI).n +
 	    facts_get(f, FACTS_ISSUER).n + facts_get(f, FACTS_CLIENT).n +
-	    facts_get(f, FACTS_KID).n + facts_get(f, FACTS_SESSION).n + IDENTITY_STAND_IN;
+	    facts_get(f, FACTS_KID).n + facts_get(f, FACTS_SESSION).n;
 
 	return ESCAPED_MAX * texts + FIXED_ROOM * (lineage_depth(f) + 1);
 }

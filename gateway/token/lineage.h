@@ -3,10 +3,11 @@
  *
  * A token is revoked if any of its ancestors is, by whatever kind of revocation, so each is kept
  * with all that a revocation can name. Tokens of our own issuer say it in a private claim, an array
- * of one object per ancestor: "jti" (or what stands in for it, identity.h), "iss" if it isn't our
- * own, "sub" if it isn't this token's, "client_id", "kid", "sid" and "iat" where the ancestor has
- * one. In tokens of other issuers a claim of that name means nothing. Nothing is left out
- * or cut short: a lineage that can't be read whole makes its token malformed.
+ * of one object per ancestor: "jti" (or, of a token without, "identity": its revocation identity in
+ * base64url), "iss" if it isn't our own, "sub" if it isn't this token's, "client_id", "kid", "sid"
+ * and "iat" where the ancestor has one. In tokens of other issuers a claim of that name means
+ * nothing. Nothing is left out or cut short: a lineage that can't be read whole makes its token
+ * malformed.
  */
 #ifndef GATEWAY_TOKEN_LINEAGE_H
 #define GATEWAY_TOKEN_LINEAGE_H
@@ -24,7 +25,7 @@
 /* No token has more ancestors; as many actors may stand in act, each a level deeper. */
 #define LINEAGE_MAX	16
 
-/* One ancestor. Texts that it hasn't have n 0; jti, issuer and subject are always there. */
+/* One ancestor. Texts that it hasn't have n 0; issuer and subject are always there. */
 struct ancestor {
 	const uint8_t	*identity;	/* IDENTITY_SIZE bytes: by which it can be revoked */
 	struct span	 jti;
@@ -43,11 +44,10 @@ size_t lineage_depth(const struct facts *f);
 
 /*
  * Appends the value of the claim for a token that is being exchanged from `subject`, whose subject
- * it keeps: the lineage of `subject`, then `subject` itself. `token` is what the facts were made
- * of (for a JWT without jti), `own` the iss of our own issuer. Look at t->cut.
+ * it keeps: the lineage of `subject`, then `subject` itself. `own` is the iss of our own issuer.
+ * Look at t->cut.
  */
-void lineage_write(struct text *t, const struct facts *subject, struct span token,
-    struct span own);
+void lineage_write(struct text *t, const struct facts *subject, struct span own);
 /* Bytes that are enough for it, whatever must be escaped. */
 size_t lineage_room(const struct facts *subject);
 

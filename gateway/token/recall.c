@@ -219,13 +219,24 @@ recall_verify(struct recall *r, struct span token, int64_t now_wall_s, struct ar
 	conclude(r, &answer, now_wall_s, j);
 }
 
+/* The token service's own issuer. */
+static size_t
+own_issuer(const struct recall *r)
+{
+	for (size_t i = 0; i < r->conf->n_issuers; i++)
+		if (r->conf->issuers[i].own)
+			return i;
+	return JWT_NO_ISSUER;
+}
+
 void
 recall_learn(struct recall *r, char *claims, size_t n, int64_t now_wall_s, struct arena *arena,
     struct judgement *j)
 {
+	const struct jwt_claims said = { .issuer = own_issuer(r), .text = claims, .n = n };
 	struct jwt_answer answer;
 
-	j->verdict = jwt_believe(r->checker, claims, n, now_wall_s, arena, &answer);
+	j->verdict = jwt_believe(r->checker, &said, now_wall_s, arena, &answer);
 	j->source = RECALL_LOOKED_UP;
 	conclude(r, &answer, now_wall_s, j);
 }
