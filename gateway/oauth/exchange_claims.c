@@ -127,7 +127,7 @@ exchange_settle_claims(struct request *r)
 	else
 		text_put(&t, before);
 	text_put(&t, SPAN(",\"" LINEAGE_CLAIM "\":"));
-	lineage_write(&t, f, x->subject_token, own);
+	lineage_write(&t, f, own);
 	must(!t.cut);
 	r->oauth->members = text_span(&t);
 	return FAULT_COUNT;
@@ -136,8 +136,9 @@ exchange_settle_claims(struct request *r)
 static void
 put_ancestor(struct text *t, const struct ancestor *a)
 {
-	put_member(t, SPAN("{\"active\":true,\"jti\":"), a->jti);
-	put_member(t, SPAN(",\"iss\":"), a->issuer);
+	put_member(t, SPAN("{\"active\":true,\"iss\":"), a->issuer);
+	if (a->jti.n > 0)
+		put_member(t, SPAN(",\"jti\":"), a->jti);
 	put_member(t, SPAN(",\"sub\":"), a->subject);
 	if (a->client.n > 0)
 		put_member(t, SPAN(",\"client_id\":"), a->client);
