@@ -28,7 +28,8 @@ client_list(const struct order *order)
 		return CLI_USAGE;
 	if (store_open(&s, order))
 		result = store_ask(&s, "SELECT l.client_id, c.name AS consumer, "
-		    "to_json(l.grants) AS grants, to_json(l.scopes) AS scopes, l.format, "
+		    "to_json(l.grants) AS grants, to_json(l.scopes) AS scopes, "
+		    "to_json(l.exchange_from) AS exchange_from, l.format, "
 		    AUTHENTICATION ", " CREATED TABLES
 		    "WHERE $1::text IS NULL OR c.name = $1 ORDER BY l.client_id", 1, &consumer);
 	if (result != NULL)
@@ -56,7 +57,8 @@ client_show(const struct order *order)
 		    "to_json(l.audiences) AS audiences, l.format, l.lifetime, "
 		    "l.rate_count || '/' || CASE l.rate_period_us WHEN 1000000 THEN 's' "
 		    "WHEN 60000000 THEN 'm' WHEN 3600000000 THEN 'h' ELSE 'd' END AS token_rate, "
-		    "l.introspection, l.revocation, l.generation, " CREATED TABLES
+		    "l.introspection, l.revocation, to_json(l.exchange_from) AS exchange_from, "
+		    "l.impersonation, l.delegation, l.recording, l.generation, " CREATED TABLES
 		    "WHERE l.client_id = $1", 1, &id);
 	if (result != NULL && PQntuples(result) == 0) {
 		order_failed("there is no client %s", id);
@@ -113,8 +115,8 @@ cli_client(const struct cli *cli)
 	static const struct verb verbs[] = {
 		{ "add", "--consumer NAME [--id ID] " CLIENT_WISH_USAGE,
 		    "Adds a client of a consumer, and shows its secret, this once. With --jwks "
-		    "it has no secret,\n      but proves itself with a key (private_key_jwt).",
-		    client_add },
+		    "it has no secret,\n      but proves itself with a key (private_key_jwt).\n      "
+		    CLIENT_WISH_EXCHANGE, client_add },
 		{ "change", "ID " CLIENT_WISH_USAGE,
 		    "Changes what is given; tokens that it has stay as they are.", client_change },
 		{ "rotate", "ID", "Gives it a new secret, shown this once; the old one is void.",

@@ -92,19 +92,21 @@ insert(struct store *s, const char *consumer, const char *id, const struct clien
     const struct secret *secret)
 {
 	const char *values[] = { id, consumer, w->jwks != NULL ? NULL : secret->salt,
-		w->jwks != NULL ? NULL : secret->hash, w->jwks,
-		w->grants == NULL ? "client_credentials" : w->grants,
-		w->scopes == NULL ? "" : w->scopes, w->audiences == NULL ? "" : w->audiences,
-		w->format == NULL ? "jwt" : w->format, w->lifetime,
-		w->rate == NULL ? NULL : w->rate_count, w->rate == NULL ? NULL : w->rate_period_us,
-		w->introspection == NULL ? "own" : w->introspection,
-		w->revocation == NULL ? "own" : w->revocation };
+		w->jwks != NULL ? NULL : secret->hash, w->jwks, w->grants, w->scopes, w->audiences,
+		w->format, w->lifetime, w->rate == NULL ? NULL : w->rate_count,
+		w->rate == NULL ? NULL : w->rate_period_us, w->introspection, w->revocation,
+		w->exchange_from, w->impersonation, w->delegation, w->recording };
 	int n = !feed_begin(s) || !is_free(s, id) ? -1 : store_do(s, "INSERT INTO clients ("
 	    "client_id, consumer, secret_salt, secret_hash, jwks, grants, scopes, audiences, "
-	    "format, lifetime, rate_count, rate_period_us, introspection, revocation) "
-	    "SELECT $1, c.id, $3::bytea, $4::bytea, $5, string_to_array($6, ' '), "
-	    "string_to_array($7, ' '), string_to_array($8, ' '), $9, $10::integer, $11::bigint, "
-	    "$12::bigint, $13, $14 FROM consumers c WHERE c.name = $2", 14, values);
+	    "format, lifetime, rate_count, rate_period_us, introspection, revocation, "
+	    "exchange_from, impersonation, delegation, recording) "
+	    "SELECT $1, c.id, $3::bytea, $4::bytea, $5, "
+	    "string_to_array(coalesce($6, 'client_credentials'), ' '), "
+	    "string_to_array(coalesce($7, ''), ' '), string_to_array(coalesce($8, ''), ' '), "
+	    "coalesce($9, 'jwt'), $10::integer, $11::bigint, $12::bigint, coalesce($13, 'own'), "
+	    "coalesce($14, 'own'), string_to_array(coalesce($15, ''), ' '), "
+	    "coalesce($16, 'allowed'), coalesce($17, 'denied'), coalesce($18, 'full') "
+	    "FROM consumers c WHERE c.name = $2", 18, values);
 
 	if (n == 0)
 		order_failed("there is no consumer %s", consumer);
@@ -153,7 +155,8 @@ update(struct store *s, const char *id, const struct client_wish *w)
 {
 	const char *values[] = { id, w->jwks, w->grants, w->scopes, w->audiences, w->format,
 		w->lifetime, w->rate == NULL ? NULL : w->rate_count,
-		w->rate == NULL ? NULL : w->rate_period_us, w->introspection, w->revocation };
+		w->rate == NULL ? NULL : w->rate_period_us, w->introspection, w->revocation,
+		w->exchange_from, w->impersonation, w->delegation, w->recording };
 	int n = !feed_begin(s) ? -1 : store_do(s, "UPDATE clients SET "
 	    "secret_salt = CASE WHEN $2::text IS NULL THEN secret_salt END, "
 	    "secret_hash = CASE WHEN $2 IS NULL THEN secret_hash END, "
@@ -164,8 +167,11 @@ update(struct store *s, const char *id, const struct client_wish *w)
 	    "rate_count = coalesce($8::bigint, rate_count), "
 	    "rate_period_us = coalesce($9::bigint, rate_period_us), "
 	    "introspection = coalesce($10, introspection), "
-	    "revocation = coalesce($11, revocation), generation = generation + 1 "
-	    "WHERE client_id = $1", 11, values);
+	    "revocation = coalesce($11, revocation), "
+	    "exchange_from = coalesce(string_to_array($12, ' '), exchange_from), "
+	    "impersonation = coalesce($13, impersonation), "
+	    "delegation = coalesce($14, delegation), recording = coalesce($15, recording), "
+	    "generation = generation + 1 WHERE client_id = $1", 15, values);
 
 	if (n == 0)
 		order_failed("there is no client %s", id);

@@ -36,6 +36,10 @@ wish_arguments(struct client_wish *wish, struct argument *rows)
 		{ "--jwks", &wish->jwks_file, false },
 		{ "--introspection", &wish->introspection, false },
 		{ "--revocation", &wish->revocation, false },
+		{ "--exchange-from", &wish->exchange_from, false },
+		{ "--impersonation", &wish->impersonation, false },
+		{ "--delegation", &wish->delegation, false },
+		{ "--recording", &wish->recording, false },
 	};
 
 	memcpy(rows, all, sizeof(all));
@@ -75,6 +79,21 @@ static struct span
 any_name(struct span word)
 {
 	return is_visible(word) && word.n <= WORD_MAX ? word : span_make(NULL, 0);
+}
+
+/*
+ * A client's or consumer's name, which may be of any issuer, so any characters but those that
+ * would end it, or look as if. A lone "*" would be everybody, which has to be said by issuer.
+ */
+static struct span
+exchange_name(struct span word)
+{
+	bool good = word.n <= WORD_MAX && !span_eq(word, SPAN("*")) && word.p[0] != '/' &&
+	    word.p[word.n - 1] != '/';
+
+	for (size_t i = 0; i < word.n; i++)
+		good = good && (uint8_t)word.p[i] > ' ' && word.p[i] != 0x7f;
+	return good ? word : span_make(NULL, 0);
 }
 
 static int
@@ -231,9 +250,14 @@ wish_check(struct client_wish *wish, const struct order *order)
 	    "client_credentials, refresh_token, token-exchange", &wish->grants, &wish->lists[0]) ||
 	    !check_list(order, "--scopes", any_name, words, &wish->scopes, &wish->lists[1]) ||
 	    !check_list(order, "--audiences", any_name, words, &wish->audiences, &wish->lists[2]) ||
+	    !check_list(order, "--exchange-from", exchange_name,
+	    "NAME, ISSUER/NAME, ISSUER/*", &wish->exchange_from, &wish->lists[3]) ||
 	    !check_choice(order, "--format", wish->format, "jwt|opaque") ||
 	    !check_choice(order, "--introspection", wish->introspection, "own|any") ||
 	    !check_choice(order, "--revocation", wish->revocation, "own|any") ||
+	    !check_choice(order, "--impersonation", wish->impersonation, "allowed|denied") ||
+	    !check_choice(order, "--delegation", wish->delegation, "allowed|self|denied") ||
+	    !check_choice(order, "--recording", wish->recording, "full|none") ||
 	    !check_lifetime(order, wish->lifetime) || !check_rate(wish, order))
 		return CLI_USAGE;
 	return read_jwks(wish) ? CLI_DONE : CLI_FAILED;

@@ -11,6 +11,29 @@
 
 #define LIMIT_MAX	100000
 
+/*
+ * The newest tokens of a client ($1), so many ($2), and of which tokens they came; our iss is $3.
+ * Those that are revoked by a jti are marked.
+ */
+static const char list[] =
+    "WITH listed AS (SELECT t.id, l.client_id, coalesce(t.subject, l.client_id) AS subject, "
+    "t.digest, t.scope, t.issued_at, t.expires_at, t.claims::json -> 'lineage' AS lineage "
+    "FROM tokens t LEFT JOIN clients l ON l.id = t.client WHERE t.expires_at > now() AND "
+    "($1::text IS NULL OR t.client = (SELECT id FROM clients WHERE client_id = $1)) "
+    "ORDER BY t.id DESC LIMIT $2::bigint), "
+    "ancestors AS (SELECT t.id, a.n, a.one ->> 'jti' AS jti, "
+    "coalesce(a.one ->> 'iss', $3::text) AS iss FROM listed t, "
+    "json_array_elements(t.lineage) WITH ORDINALITY AS a(one, n)), "
+    "lineages AS (SELECT id, json_agg(jti ORDER BY n) AS jtis FROM ancestors GROUP BY id), "
+    "gone AS (SELECT a.id FROM ancestors a JOIN revocations r ON r.kind = 'jti' AND "
+    "r.value = a.jti AND r.issuer = coalesce(a.iss, r.issuer)) "
+    "SELECT t.id AS jti, t.client_id, t.subject, "
+    "CASE WHEN t.digest IS NULL THEN 'jwt' ELSE 'opaque' END AS format, t.scope, "
+    STORE_TIME("t.issued_at") " AS issued_at, " STORE_TIME("t.expires_at") " AS expires_at, "
+    "coalesce(m.jtis, '[]') AS lineage, EXISTS (SELECT FROM revocations r WHERE r.kind = 'jti' AND "
+    "r.value = t.id::text) OR t.id IN (SELECT id FROM gone) AS revoked "
+    "FROM listed t LEFT JOIN lineages m ON m.id = t.id ORDER BY t.id DESC";
+
 int
 token_list(const struct order *order)
 {
@@ -26,17 +49,12 @@ token_list(const struct order *order)
 	if (!span_to_u64(span_of(limit), &number) || number == 0 || number > LIMIT_MAX)
 		return order_wrong(order, "--limit: \"%s\" is not accepted (accepted: 1 to %d)",
 		    limit, LIMIT_MAX);
-	const char *values[] = { client, limit };
-	if (store_open(&s, order))
-		result = store_ask(&s, "SELECT t.id AS jti, l.client_id, "
-		    "CASE WHEN t.digest IS NULL THEN 'jwt' ELSE 'opaque' END AS format, t.scope, "
-		    STORE_TIME("t.issued_at") " AS issued_at, "
-		    STORE_TIME("t.expires_at") " AS expires_at, EXISTS (SELECT FROM revocations r "
-		    "WHERE r.kind = 'jti' AND r.value = t.id::text) AS revoked "
-		    "FROM tokens t LEFT JOIN clients l ON l.id = t.client "
-		    "WHERE t.expires_at > now() AND ($1::text IS NULL OR t.client = "
-		    "(SELECT id FROM clients WHERE client_id = $1)) "
-		    "ORDER BY t.id DESC LIMIT $2::bigint", 2, values);
+	if (store_open(&s, order)) {
+		const char *values[] = { client, limit,
+			s.service == NULL ? NULL : s.service->issuer };
+
+		result = store_ask(&s, list, 3, values);
+	}
 	if (result != NULL)
 		store_show_list(&s, result, "there are no tokens");
 	int status = result != NULL ? CLI_DONE : CLI_FAILED;
@@ -56,8 +74,8 @@ cli_token(const struct cli *cli)
 		    "      --issuer: the name of its section, if it is not \"self\".\n"
 		    "      --until: for how long it is remembered, if that can't be known.",
 		    token_revoke },
-		{ "list", "[--client C] [--limit N]", "Lists living tokens, the newest first.",
-		    token_list },
+		{ "list", "[--client C] [--limit N]", "Lists living tokens, the newest first, with the "
+		    "subject of each and the tokens\n      it was exchanged from.", token_list },
 		{ "inspect", "TOKEN | - | --token-file FILE",
 		    "Tells what a token says, without checking its signature, and what the store "
 		    "knows of it.", token_inspect },

@@ -7,6 +7,7 @@
 #include "gateway/cli/token.h"
 #include "gateway/cli/token_text.h"
 #include "gateway/token/identity.h"
+#include "gateway/token/lineage.h"
 
 /*
  * What there is to know about a token, as one JSON object; for people the same, member by member.
@@ -20,14 +21,16 @@ static const char *const kind_names[] = {
 };
 
 static const char issued[] =
-    "SELECT row_to_json(t) FROM (SELECT k.id AS jti, l.client_id, k.scope, "
-    "k.audience::json AS audience, " STORE_TIME("k.issued_at") " AS issued_at, "
-    STORE_TIME("k.expires_at") " AS expires_at, k.family FROM tokens k "
+    "SELECT row_to_json(t) FROM (SELECT k.id AS jti, l.client_id, "
+    "coalesce(k.subject, l.client_id) AS subject, k.scope, k.audience::json AS audience, "
+    STORE_TIME("k.issued_at") " AS issued_at, " STORE_TIME("k.expires_at") " AS expires_at, "
+    "k.family, "
+    "k.claims::json -> 'act' AS act, k.claims::json -> 'lineage' AS lineage FROM tokens k "
     "LEFT JOIN clients l ON l.id = k.client WHERE k.id = $1::uuid AND "
     "(k.digest = $2::bytea OR $2 IS NULL AND k.digest IS NULL)) t";
 
 static const char refresh[] =
-    "SELECT row_to_json(t) FROM (SELECT k.id, l.client_id, k.scope, "
+    "SELECT row_to_json(t) FROM (SELECT k.id, l.client_id, l.client_id AS subject, k.scope, "
     "k.audience::json AS audience, " STORE_TIME("k.issued_at") " AS issued_at, "
     STORE_TIME("k.expires_at") " AS expires_at, " STORE_TIME("k.used_at") " AS used_at, "
     "k.family, " STORE_TIME("f.revoked_at") " AS revoked_at FROM refresh_tokens k "
@@ -65,43 +68,105 @@ find_row(struct store *s, const struct token_text *t)
 	return ask(s, issued, 2, values);
 }
 
-static const char *
-claim(const struct token_text *t, const json_t *row, const char *name)
-{
-	return json_string_value(json_object_get(
-	    t->kind == TOKEN_TEXT_JWT ? t->claims : row, name));
-}
+/* What a revocation may name of one token, and since when it is. NULL: nothing. */
+struct named {
+	const char	*issuer;
+	const char	*value[IDENTITY_CHANGE];	/* by kind */
+	const char	*issued_at;
+};
 
-/* The revocations that concern it; each with its kind, value and time. */
-static json_t *
-find_revocations(struct store *s, const struct token_text *t, const json_t *row)
+/* Appends the revocations that name it; false after a complaint. */
+static bool
+add_revocations(struct store *s, const struct named *t, const char *ancestor, json_t *all)
 {
-	bool jwt = t->kind == TOKEN_TEXT_JWT;
-	const char *issuer = jwt ? t->iss : s->service == NULL ? "" : s->service->issuer;
-	const char *client = claim(t, row, "client_id"), *subject = jwt ? claim(t, row, "sub") :
-	    client;
-	const char *value[] = { jwt ? t->jti : t->id, subject, client,
-		jwt ? json_string_value(json_object_get(t->header, "kid")) : NULL };
-	char hex[IDENTITY_CHANGE][STORE_HEX(IDENTITY_SIZE)], iat[CLOCK_ISO_LEN + 1] = "";
-	const char *values[] = { NULL, NULL, NULL, NULL, claim(t, row, "issued_at") };
+	char hex[IDENTITY_CHANGE][STORE_HEX(IDENTITY_SIZE)];
+	const char *values[IDENTITY_CHANGE + 2] = { NULL };
 	uint8_t identity[IDENTITY_SIZE];
 
-	for (int kind = IDENTITY_JTI; kind <= IDENTITY_KEY; kind++) {
-		if (value[kind] == NULL)
+	for (int kind = IDENTITY_JTI; kind < IDENTITY_CHANGE; kind++) {
+		if (t->value[kind] == NULL)
 			continue;
-		identity_make((enum identity_kind)kind, span_of(issuer), span_of(value[kind]),
-		    identity);
+		identity_make((enum identity_kind)kind, span_of(t->issuer),
+		    span_of(t->value[kind]), identity);
 		store_hex(identity, sizeof(identity), hex[kind]);
 		values[kind] = hex[kind];
 	}
-	if (jwt) {
-		clock_iso(iat, t->iat_s * 1000000);
-		values[4] = iat;
-	}
-	return ask(s, "SELECT coalesce(json_agg(r), '[]') FROM (SELECT kind, value, "
-	    STORE_TIME("created_at") " AS created_at FROM revocations WHERE kind <> 'change' AND "
-	    "expires_at > now() AND identity IN ($1::bytea, $2::bytea, $3::bytea, $4::bytea) AND "
-	    "(before_at IS NULL OR before_at >= $5::timestamptz) ORDER BY seq) r", 5, values);
+	values[IDENTITY_CHANGE] = t->issued_at;
+	values[IDENTITY_CHANGE + 1] = ancestor;
+	json_t *found = ask(s, "SELECT coalesce(json_agg(json_strip_nulls(row_to_json(r))), '[]') "
+	    "FROM (SELECT kind, value, " STORE_TIME("created_at") " AS created_at, "
+	    "$7::text AS ancestor FROM revocations WHERE kind <> 'change' AND expires_at > now() "
+	    "AND identity IN ($1::bytea, $2::bytea, $3::bytea, $4::bytea, $5::bytea) AND "
+	    "(before_at IS NULL OR before_at >= $6::timestamptz) ORDER BY seq) r",
+	    IDENTITY_CHANGE + 2, values);
+	bool good = found != NULL && json_array_extend(all, found) == 0;
+	json_decref(found);
+	return good;
+}
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	return json_string_value(json_object_get(object, name));
+}
+
+/* The same of one that it was exchanged from, which leaves out what is as in the token. */
+static bool
+add_of_ancestor(struct store *s, const json_t *ancestor, const struct named *token, json_t *all)
+{
+	char iat[CLOCK_ISO_LEN + 1] = "";
+	struct named t = {
+		.issuer = text_of(ancestor, "iss"),
+		.value = {
+			[IDENTITY_JTI] = text_of(ancestor, "jti"),
+			[IDENTITY_SUBJECT] = text_of(ancestor, "sub"),
+			[IDENTITY_CLIENT] = text_of(ancestor, "client_id"),
+			[IDENTITY_KEY] = text_of(ancestor, "kid"),
+			[IDENTITY_SESSION] = text_of(ancestor, "sid"),
+		},
+		.issued_at = iat,
+	};
+
+	if (t.issuer == NULL)
+		t.issuer = token->issuer;
+	if (t.value[IDENTITY_SUBJECT] == NULL)
+		t.value[IDENTITY_SUBJECT] = token->value[IDENTITY_SUBJECT];
+	clock_iso(iat, token_text_seconds(json_object_get(ancestor, "iat")) * 1000000);
+	return add_revocations(s, &t, t.value[IDENTITY_JTI], all);
+}
+
+/* The revocations of the token and of those it was exchanged from: kind, value and time of each. */
+static json_t *
+find_revocations(struct store *s, const struct token_text *t, const json_t *row)
+{
+	bool jwt = t->kind == TOKEN_TEXT_JWT, good;
+	const json_t *source = jwt ? t->claims : row, *ancestor;
+	const char *own = s->service == NULL ? "" : s->service->issuer;
+	char iat[CLOCK_ISO_LEN + 1] = "";
+	struct named token = {
+		.issuer = jwt ? t->iss : own,
+		.value = {
+			[IDENTITY_JTI] = jwt ? t->jti : t->id,
+			[IDENTITY_SUBJECT] = text_of(source, jwt ? "sub" : "subject"),
+			[IDENTITY_CLIENT] = text_of(source, "client_id"),
+			[IDENTITY_KEY] = jwt ? text_of(t->header, "kid") : NULL,
+			[IDENTITY_SESSION] = jwt ? text_of(source, "sid") : NULL,
+		},
+		.issued_at = jwt ? iat : text_of(row, "issued_at"),
+	};
+	json_t *all = json_array();
+	size_t i;
+
+	clock_iso(iat, t->iat_s * 1000000);
+	good = add_revocations(s, &token, NULL, all);
+	if (good && strcmp(token.issuer, own) == 0)
+		json_array_foreach(json_object_get(source, LINEAGE_CLAIM), i, ancestor)
+			good = good && (i >= LINEAGE_MAX ||
+			    add_of_ancestor(s, ancestor, &token, all));
+	if (good)
+		return all;
+	json_decref(all);
+	return NULL;
 }
 
 /* Name of the issuer's section; null: it is none of ours. */

@@ -75,9 +75,8 @@ decode(struct span part)
 	return NULL;
 }
 
-/* A time in seconds; 0 for what is none that a calendar knows. */
-static int64_t
-seconds_of(const json_t *value)
+int64_t
+token_text_seconds(const json_t *value)
 {
 	double seconds = json_number_value(value);
 
@@ -102,8 +101,8 @@ decode_jwt(struct token_text *t)
 	t->iss = json_string_value(json_object_get(t->claims, "iss"));
 	if (t->iss == NULL)
 		t->iss = "";
-	t->exp_s = seconds_of(json_object_get(t->claims, "exp"));
-	t->iat_s = seconds_of(json_object_get(t->claims, "iat"));
+	t->exp_s = token_text_seconds(json_object_get(t->claims, "exp"));
+	t->iat_s = token_text_seconds(json_object_get(t->claims, "iat"));
 	jti = json_string_value(json_object_get(t->claims, "jti"));
 	if (jti != NULL && jti[0] != '\0')
 		return (size_t)snprintf(t->jti, sizeof(t->jti), "%s", jti) < sizeof(t->jti);

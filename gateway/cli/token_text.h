@@ -46,5 +46,7 @@ struct token_text {
 int token_text_read(struct token_text *t, const struct order *order, const char *word,
     const char *file);
 void token_text_fini(struct token_text *t);
+/* A time in seconds as a token tells it; 0 for what is none that a calendar knows. */
+int64_t token_text_seconds(const json_t *value);
 
 #endif

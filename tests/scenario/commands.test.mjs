@@ -112,7 +112,9 @@ test('a new client shows its secret once, and the store has only a hash', async 
       grants: ['client_credentials', 'refresh_token',
         'urn:ietf:params:oauth:grant-type:token-exchange'],
       scopes: ['a', 'b'], audiences: ['orders-api'], format: 'opaque', lifetime: 60,
-      token_rate: '5/m', introspection: 'any', revocation: 'own', generation: 1, created_at: '',
+      token_rate: '5/m', introspection: 'any', revocation: 'own', exchange_from: [],
+      impersonation: 'allowed', delegation: 'denied', recording: 'full', generation: 1,
+      created_at: '',
     },
   );
   assert.doesNotMatch(shown.stdout, new RegExp(`${hash}|${salt}|ghs_`));
@@ -142,6 +144,13 @@ test('what a client can not be is refused before anything is asked', async (t) =
     'client add --consumer a --scopes a"b': /--scopes/,
     'client add --consumer a --id a"b': /--id/,
     'client add --consumer a --introspection all': /--introspection/,
+    'client add --consumer a --exchange-from *': /--exchange-from: "\*" .*ISSUER\/\*/,
+    'client add --consumer a --exchange-from a/': /--exchange-from/,
+    'client add --consumer a --exchange-from /a': /--exchange-from/,
+    'client add --consumer a --exchange-from a\tb': /--exchange-from/,
+    'client add --consumer a --impersonation self': /--impersonation: .*allowed\|denied/,
+    'client add --consumer a --delegation any': /--delegation: .*allowed\|self\|denied/,
+    'client change a --recording some': /--recording: .*full\|none/,
     'client add --frobnicate': /unknown option: --frobnicate/,
     'client add --consumer a b': /unknown argument: b/,
     'client frobnicate': /there is no "frobnicate"/,
@@ -195,6 +204,37 @@ test('a change, a new secret and new keys make a new generation and are told', a
   const keyed = await good('client add --consumer shop --jwks good.json --json', { files });
   assert.deepEqual(Object.keys(keyed.json), ['client_id']);
   assert.equal((await run('client change gone --lifetime 1')).stderr, 'there is no client gone');
+});
+
+test('whose tokens a client may exchange is nobody\'s until it is said', async (t) => {
+  const { db, run, good } = await store(t);
+  const policy = async (id) => {
+    const { json } = await good(`client show ${id} --json`);
+    return [json.exchange_from, json.impersonation, json.delegation, json.recording];
+  };
+  await good('consumer add shop');
+  await good('client add --consumer shop --id plain');
+  assert.deepEqual(await policy('plain'), [[], 'allowed', 'denied', 'full']);
+  const names = 'self/app  main/* Zürich app https://id.test/x app';
+  await good(['client', 'add', '--consumer', 'shop', '--id', 'edge', '--exchange-from', names,
+    '--impersonation', 'denied', '--delegation', 'self', '--recording', 'none']);
+  const sorted = ['app', 'https://id.test/x', 'main/*', 'self/app', 'Zürich'].sort();
+  assert.deepEqual(await policy('edge'), [sorted, 'denied', 'self', 'none']);
+
+  await good('client change edge --delegation allowed');
+  assert.deepEqual(await policy('edge'), [sorted, 'denied', 'allowed', 'none']);
+  await good(['client', 'change', 'edge', '--exchange-from', '', '--recording', 'full']);
+  assert.deepEqual(await policy('edge'), [[], 'denied', 'allowed', 'full']);
+  const { json } = await good('client show edge --json');
+  assert.equal(json.generation, 3);
+  const told = (await feed(db)).filter(([kind, value]) => kind === 'change' && value === 'edge');
+  assert.equal(told.length, 3);
+  await good('client change plain --exchange-from main/*');
+  assert.match((await good('client show plain')).stdout, /^exchange_from +main\/\*$/m);
+  const list = await good('client list --json');
+  assert.deepEqual(list.json.map((row) => row.exchange_from), [[], ['main/*']]);
+  const end = await run(['client', 'change', 'plain', '--exchange-from', 'x'.repeat(513)]);
+  assert.equal(end.code, 2);
 });
 
 test('a removed client takes its tokens along, whoever has not heard of it yet', async (t) => {
@@ -280,6 +320,77 @@ test('revoking a token that is at hand, and looking at it', async (t) => {
   const [[, value, hex]] = (await feed(db)).slice(1);
   assert.deepEqual([value, hex], [access.id, identity('jti', ISSUER, access.id)]);
   assert.match((await run(['token', 'revoke', opaque('gha_', 9).token])).stderr, /no such token/);
+});
+
+test('an exchanged token shows where it came from, and is revoked with it', async (t) => {
+  const { db, run, good } = await store(t);
+  await good('consumer add shop');
+  await good('client add --consumer shop --id edge');
+  const number = await db.value('SELECT id FROM clients');
+  const exchanged = async (last, lineage, act) => {
+    const made = opaque('gha_', last);
+    const claims = JSON.stringify({ act, lineage });
+    await db.query(`INSERT INTO tokens (id, digest, client, issued_at, expires_at, scope, audience,
+      subject, claims) VALUES ('${made.id}', '\\x${made.digest}', ${number}, now(),
+      now() + interval '1 hour', 'a', '["x"]', 'alice', '${claims}')`);
+    return made;
+  };
+  const old = now() - 60;
+  const foreign = { jti: 'j1', iss: FOREIGN, sub: 'al', client_id: 'web', kid: 'k9', iat: old };
+  const own = { jti: opaque('gha_', 8).id, client_id: 'app', iat: old };
+  const act = { sub: 'edge', act: { sub: 'svc', iss: FOREIGN } };
+  const first = await exchanged(1, [foreign], act);
+  const second = await exchanged(2, [foreign, own], undefined);
+  const plain = opaque('gha_', 3);
+  await db.query(`INSERT INTO tokens VALUES ('${plain.id}', '\\x${plain.digest}', ${number}, now(),
+    now() + interval '1 hour', '', '["x"]')`);
+  const inspect = async ({ token }) => (await good('token inspect - --json', { input: token })).json;
+  const listed = async () =>
+    Object.fromEntries((await good('token list --json')).json.map((row) => [row.jti, row]));
+
+  let seen = await inspect(first);
+  assert.deepEqual([seen.store.subject, seen.store.client_id], ['alice', 'edge']);
+  assert.deepEqual([seen.store.act, seen.store.lineage], [act, [foreign]]);
+  assert.deepEqual([seen.revoked, seen.revocations], [false, []]);
+  assert.equal((await inspect(plain)).store.subject, 'edge');
+  assert.match((await good('token inspect -', { input: first.token })).stdout, /"lineage": ?\[\{/);
+  let list = await listed();
+  assert.deepEqual(list[second.id].lineage, ['j1', own.jti]);
+  assert.deepEqual([list[second.id].subject, list[plain.id].subject], ['alice', 'edge']);
+  assert.deepEqual(list[plain.id].lineage, []);
+
+  /* the same jti of another issuer is another token */
+  await good('token revoke --jti j1');
+  assert.deepEqual((await inspect(first)).revoked, false);
+  assert.equal((await listed())[first.id].revoked, false);
+  await good(`token revoke --jti ${own.jti}`);
+  seen = await inspect(second);
+  assert.deepEqual([seen.revoked, seen.revocations.length], [true, 1]);
+  assert.deepEqual(
+    { ...seen.revocations[0], created_at: '' },
+    { kind: 'jti', value: own.jti, created_at: '', ancestor: own.jti },
+  );
+  list = await listed();
+  assert.deepEqual([first, second, plain].map(({ id }) => list[id].revoked), [false, true, false]);
+  for (const [option, value, kind] of [['--subject', 'al', 'subject'], ['--client', 'web', 'client'],
+    ['--kid', 'k9', 'key'], ['--jti', 'j1', 'jti']]) {
+    const before = (await inspect(first)).revocations.length;
+    await good(`token revoke ${option} ${value} --issuer main`);
+    const { revocations } = await inspect(first);
+    assert.equal(revocations.length, before + 1, option);
+    assert.equal(revocations.at(-1).kind, kind);
+    assert.equal(revocations.at(-1).ancestor, 'j1');
+  }
+  assert.equal((await listed())[first.id].revoked, true);
+  assert.match((await good('token list')).stdout, /^JTI +CLIENT ID +SUBJECT .*LINEAGE +REVOKED\n/);
+
+  /* a JWT tells its lineage itself, recorded or not; one of another issuer has none */
+  const claims = { jti: 'x', sub: 'alice', exp: now() + 9, iat: now(), lineage: [own, 7, {}] };
+  const { json } = await good('token inspect - --json', { input: jwt({ ...claims, iss: ISSUER }) });
+  assert.deepEqual([json.revoked, json.store], [true, null]);
+  const strange = jwt({ ...claims, iss: FOREIGN });
+  assert.equal((await good('token inspect - --json', { input: strange })).json.revoked, false);
+  assert.equal((await run('token inspect - --json', { input: strange, service: '' })).code, 0);
 });
 
 test('a JWT is revoked by what it says, and shown without its signature', async (t) => {

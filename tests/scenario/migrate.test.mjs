@@ -1,6 +1,8 @@
 // gatehouse migrate: once, in order, and never over what it does not know.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { command } from '../harness/gateway.mjs';
 import { postgres } from '../harness/postgres.mjs';
@@ -29,6 +31,42 @@ test('an empty database is brought to the schema, and a second time nothing happ
   assert.equal(status.migrations.length, version);
   assert.match(status.migrations[0].applied_at, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   assert.equal(await db.value('SELECT count(*) FROM tokens'), '0');
+});
+
+test('a database of the first schema keeps what it holds', async (t) => {
+  const db = await database(t);
+  const first = await readFile(new URL('../../migrations/0001_token_service.sql', import.meta.url), 'utf8');
+  const id = '01890000-0000-7000-8000-000000000000';
+  const sum = createHash('sha256').update(first).digest('hex');
+  await db.query(first);
+  await db.query(`CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL,
+      checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
+    INSERT INTO schema_migrations VALUES (1, '0001_token_service', '${sum}');
+    INSERT INTO consumers (name) VALUES ('shop');
+    INSERT INTO clients (client_id, consumer, jwks, grants) SELECT 'app', id, '{}', '{}' FROM consumers;
+    INSERT INTO tokens VALUES ('${id}', NULL, 1, now(), now() + interval '1 hour', 'a', '["x"]');
+    INSERT INTO revocations (kind, identity, expires_at, issuer, value)
+      VALUES ('jti', sha256('x'), now() + interval '1 hour', 'i', 'v')`);
+
+  assert.equal((await db.gatehouse(['client', 'list'])).code, 1);
+  const end = await db.gatehouse();
+  assert.match(end.stdout, /^applied 0002_token_exchange/);
+  assert.doesNotMatch(end.stdout, /0001/);
+  assert.deepEqual(
+    await db.query('SELECT exchange_from, impersonation, delegation, recording FROM clients'),
+    [['{}', 'allowed', 'denied', 'full']],
+  );
+  assert.deepEqual(
+    await db.query('SELECT scope, subject IS NULL, claims IS NULL FROM tokens'),
+    [['a', 't', 't']],
+  );
+  assert.equal((await db.gatehouse(['client', 'show', 'app'])).code, 0);
+  const kinds = (kind) => db.query(`INSERT INTO revocations (kind, identity, expires_at, issuer, value)
+    VALUES ('${kind}', sha256('x'), now(), 'i', 'v')`);
+  await kinds('session');
+  await assert.rejects(kinds('sessions'), /revocations_kind_check/);
+  for (const change of ["impersonation = 'self'", "delegation = ''", "recording = NULL"])
+    await assert.rejects(db.query(`UPDATE clients SET ${change}`), /violates/);
 });
 
 test('two at the same time do it once', async (t) => {
