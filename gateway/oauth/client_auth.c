@@ -107,7 +107,7 @@ wipe_secret(struct oauth *o)
 static enum step_result
 refuse_client(struct request *r)
 {
-	limit_note_failure(r, r->oauth->client_id, r->oauth->search.client != NULL);
+	limit_note_failure(r, r->oauth->client_id, r->oauth->search.record != NULL);
 	return fault(r, FAULT_CLIENT);
 }
 
@@ -142,7 +142,7 @@ static enum step_result
 check(struct request *r)
 {
 	struct oauth *o = r->oauth;
-	struct oauth_client *client = o->search.client;
+	struct oauth_client *client = o->search.record;
 	enum fault wrong = FAULT_COUNT;
 
 	if (o->method == CLIENT_ASSERTION)

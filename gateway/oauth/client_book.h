@@ -1,13 +1,5 @@
 /*
- * The client book: what is known of the clients that use the token service, per worker.
- *
- * A record is looked up once and believed for a minute, or until the store says that some client
- * has changed (the generation in shared memory), so that most requests need no query. One query at
- * a time is under way for an id, whoever waits for it. Ids that no client has are remembered for a
- * few seconds, apart from the others, so that made-up ones push no client out. Both are bounded;
- * the ones not used for longest are forgotten first.
- *
- * While the database is away, records that are not fresh are not used.
+ * The clients of the token service as the store has them, and the book of them (gateway/db/book.h).
  */
 #ifndef GATEWAY_OAUTH_CLIENT_BOOK_H
 #define GATEWAY_OAUTH_CLIENT_BOOK_H
@@ -16,15 +8,11 @@
 #include <stdint.h>
 
 #include "gateway/base/span.h"
+#include "gateway/db/book.h"
 
 #define CLIENT_ID_MAX	255	/* bytes of a client_id */
 
-struct client_book;
-struct db;
 struct jwk;
-struct loop;
-struct shared;
-struct task;
 
 /* Whose tokens a client may give as actor tokens. */
 enum delegation {
@@ -64,42 +52,9 @@ struct oauth_client {
 	bool		 impersonates;		/* may exchange without an actor token */
 	enum delegation	 delegation;
 	bool		 records;		/* a row for each token it exchanges */
-	/* the book's own */
-	unsigned	 holders;
 };
 
-enum book_answer {
-	BOOK_WAIT,		/* the task is woken when there is an answer */
-	BOOK_FOUND,
-	BOOK_UNKNOWN,
-	BOOK_UNAVAILABLE,	/* the database can't be asked, or there is no memory */
-};
-
-struct book_page;
-
-/* A search, zeroed but for id and task, which must stay until it has ended. */
-struct book_search {
-	struct span		 id;
-	struct task		*task;
-	struct oauth_client	*client;	/* with BOOK_FOUND; held until the search ends */
-	/* the book's own */
-	struct client_book	*book;
-	struct book_page	*page;		/* waited for */
-	struct book_search	*next, **link;
-	uint64_t		 began_ms;
-	uint64_t		 generation;
-};
-
-/* A worker's book; NULL without memory. */
-struct client_book *client_book_new(struct loop *loop, struct db *db, const struct shared *shared);
-/* Frees it when no search is under way; NULL is fine; the pointer becomes NULL. */
-void client_book_free(struct client_book **book);
-
-/* Begins a search or goes on with it. */
-enum book_answer book_find(struct client_book *book, struct book_search *search);
-/* Ends it in any state; the client is held no more. */
-void book_search_end(struct book_search *search);
-/* True if the book has said lately that there is such a client, whatever has changed since. */
-bool book_knows(const struct client_book *book, struct span id);
+/* The book of clients: an id is a client_id, a record a struct oauth_client. */
+extern const struct book_kind client_book;
 
 #endif

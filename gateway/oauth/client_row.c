@@ -1,4 +1,4 @@
-#include "gateway/oauth/client_row.h"
+#include "gateway/oauth/client_book.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -173,12 +173,27 @@ fill(struct maker *m, struct span id)
 	return true;
 }
 
-struct oauth_client *
-client_row_read(const struct db_query *query, struct span id)
+static void
+free_client(void *record)
+{
+	struct oauth_client *c = record;
+
+	for (size_t i = 0; i < c->n_keys; i++)
+		jwk_fini(&c->keys[i]);
+	free(c->keys);
+	OPENSSL_cleanse(c->secret_hash, sizeof(c->secret_hash));
+	free(c);
+}
+
+/* One block of memory holds all of a record but the keys. */
+static bool
+read_client(const struct db_query *query, struct span id, void **record)
 {
 	struct maker m;
 	size_t text = id.n;
 
+	if (db_rows(query) == 0)
+		return true;
 	for (unsigned i = 0; i < COLUMN_COUNT; i++) {
 		m.value[i] = db_value(query, 0, i);
 		text += m.value[i].n;
@@ -188,7 +203,7 @@ client_row_read(const struct db_query *query, struct span id)
 	size_t n_exchange_from = members(m.value[COLUMN_EXCHANGE_FROM]);
 	size_t lists = (n_scopes + n_audiences + n_exchange_from) * sizeof(struct span);
 	if ((m.client = calloc(1, sizeof(*m.client) + lists + text)) == NULL)
-		return NULL;
+		return false;
 	m.client->scopes = (struct span *)(m.client + 1);
 	m.client->audiences = m.client->scopes + n_scopes;
 	m.client->exchange_from = m.client->audiences + n_audiences;
@@ -196,22 +211,11 @@ client_row_read(const struct db_query *query, struct span id)
 	if (!fill(&m, id)) {
 		log_error("the row of client \"%.*s\" in the database makes no sense",
 		    SPAN_ARG(id));
-		client_row_free(&m.client);
+		free_client(m.client);
+		return false;
 	}
-	return m.client;
+	*record = m.client;
+	return true;
 }
 
-void
-client_row_free(struct oauth_client **client)
-{
-	struct oauth_client *c = *client;
-
-	*client = NULL;
-	if (c == NULL)
-		return;
-	for (size_t i = 0; i < c->n_keys; i++)
-		jwk_fini(&c->keys[i]);
-	free(c->keys);
-	OPENSSL_cleanse(c->secret_hash, sizeof(c->secret_hash));
-	free(c);
-}
+const struct book_kind client_book = { SQL_FIND_CLIENT, read_client, free_client, false };

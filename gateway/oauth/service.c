@@ -43,7 +43,7 @@ service_open(struct gate *gate)
 	s->config = config;
 	s->issuer = span_of(config->issuer);
 	s->token_endpoint = span_of(make_endpoint(config));
-	s->book = client_book_new(gate->loop, gate->db, gate->shared);
+	s->book = book_new(gate->loop, gate->db, gate->shared, &client_book);
 	s->tools = alg_tools_new();
 	s->tokens = batch_new(gate->loop, gate->db, SQL_INSERT_TOKENS, token_columns, LONE_COLUMNS);
 	s->exchanged = batch_new(gate->loop, gate->db, SQL_INSERT_EXCHANGED,
@@ -68,7 +68,7 @@ service_close(struct service **service)
 	*service = NULL;
 	if (s == NULL)
 		return;
-	client_book_free(&s->book);
+	book_free(&s->book);
 	batch_free(&s->tokens);
 	batch_free(&s->exchanged);
 	batch_free(&s->revocations);

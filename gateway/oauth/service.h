@@ -11,13 +11,13 @@
 
 struct alg_tools;
 struct batch;
-struct client_book;
+struct book;
 
 struct service {
 	const struct config_token_service *config;
 	struct span		 issuer;
 	struct span		 token_endpoint;	/* its URL */
-	struct client_book	*book;
+	struct book		*book;		/* of clients */
 	struct alg_tools	*tools;
 	struct batch		*tokens;	/* rows of issued tokens */
 	struct batch		*exchanged;	/* of those that came of others' */

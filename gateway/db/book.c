@@ -1,28 +1,28 @@
-#include "gateway/oauth/client_book.h"
+#include "gateway/db/book.h"
 
 #include <stdlib.h>
 
 #include "gateway/base/must.h"
 #include "gateway/base/shared.h"
-#include "gateway/db/db.h"
 #include "gateway/loop/loop.h"
-#include "gateway/oauth/client_row.h"
 #include "shm/hash.h"
 
 /*
- * A page is what the book says of one id: a client, that there is none, or nothing yet. It stands
+ * A page is what the book says of one id: a record, that there is none, or nothing yet. It stands
  * in a hash table, and in one of two lists in the order of use: ids that are known, and all others.
  *
  * A page answers a search if it is no older than the search demands: looked up under the generation
- * of clients that was current when the search began, or later, and within the page's time or since
+ * of records that was current when the search began, or later, and within the page's time or since
  * the search began. Else the page's query is begun, or the one under way is waited for; its end
- * wakes all who wait, and each looks for itself whether that was enough.
+ * wakes all who wait, and each looks for itself whether that was enough. A record that may outlive
+ * its time is not waited for: it answers once more, while its query is under way.
  */
 
 #define KNOWN_MAX	10000
 #define OTHER_MAX	1000
 #define KNOWN_MS	60000
 #define UNKNOWN_MS	5000
+#define RETRY_MS	1000	/* between two queries that nobody waits for */
 #define BUCKETS		16384
 
 enum page_kind {
@@ -33,19 +33,26 @@ enum page_kind {
 
 enum page_state {
 	PAGE_EMPTY,
-	PAGE_CLIENT,
-	PAGE_NO_CLIENT,
+	PAGE_RECORD,
+	PAGE_NO_RECORD,
+};
+
+/* A record, which the page and searches hold. */
+struct book_entry {
+	unsigned		 holders;
+	const struct book_kind	*kind;
+	void			*record;
 };
 
 struct book_page {
-	struct client_book	*book;
+	struct book	*book;
 	struct book_page	*next;		/* in its bucket */
 	struct book_page	*newer, *older;	/* in its list */
 	enum page_kind		 kind;
 	enum page_state		 state;
-	struct oauth_client	*client;
+	struct book_entry	*entry;
 	uint64_t		 asked_ms;	/* when the query that it is from began */
-	uint64_t		 generation;	/* of all clients, then */
+	uint64_t		 generation;	/* of all records, then */
 	bool			 failed;	/* the last query brought nothing ... */
 	uint64_t		 failed_ms;	/* ... at this time */
 	bool			 querying;
@@ -63,7 +70,8 @@ struct page_list {
 	size_t			 n;
 };
 
-struct client_book {
+struct book {
+	const struct book_kind	*kind;
 	struct loop		*loop;
 	struct db		*db;
 	const struct shared	*shared;
@@ -71,13 +79,15 @@ struct client_book {
 	struct book_page	*buckets[BUCKETS];
 };
 
-struct client_book *
-client_book_new(struct loop *loop, struct db *db, const struct shared *shared)
+struct book *
+book_new(struct loop *loop, struct db *db, const struct shared *shared,
+    const struct book_kind *kind)
 {
-	struct client_book *book = calloc(1, sizeof(*book));
+	struct book *book = calloc(1, sizeof(*book));
 
 	if (book == NULL)
 		return NULL;
+	book->kind = kind;
 	book->loop = loop;
 	book->db = db;
 	book->shared = shared;
@@ -85,14 +95,14 @@ client_book_new(struct loop *loop, struct db *db, const struct shared *shared)
 }
 
 static uint64_t
-current_generation(const struct client_book *book)
+current_generation(const struct book *book)
 {
 	return atomic_load_explicit(&book->shared->control->clients_generation,
 	    memory_order_acquire);
 }
 
 static struct book_page **
-bucket_of(const struct client_book *book, struct span id)
+bucket_of(const struct book *book, struct span id)
 {
 	uint64_t hash = hash_bytes(id.p, id.n, book->shared->control->boot_key);
 
@@ -106,7 +116,7 @@ page_id(const struct book_page *page)
 }
 
 static struct book_page *
-find_page(const struct client_book *book, struct span id)
+find_page(const struct book *book, struct span id)
 {
 	struct book_page *page = *bucket_of(book, id);
 
@@ -139,10 +149,12 @@ join_list(struct book_page *page, enum page_kind kind)
 }
 
 static void
-release(struct oauth_client *client)
+release(struct book_entry *entry)
 {
-	if (client != NULL && --client->holders == 0)
-		client_row_free(&client);
+	if (entry == NULL || --entry->holders > 0)
+		return;
+	entry->kind->free(entry->record);
+	free(entry);
 }
 
 static void
@@ -157,14 +169,14 @@ free_page(struct book_page *page)
 	leave_list(page);
 	db_end(&page->query);
 	task_end(page->book->loop, &page->task);
-	release(page->client);
+	release(page->entry);
 	free(page);
 }
 
 void
-client_book_free(struct client_book **book)
+book_free(struct book **book)
 {
-	struct client_book *b = *book;
+	struct book *b = *book;
 
 	*book = NULL;
 	if (b == NULL)
@@ -177,7 +189,7 @@ client_book_free(struct client_book **book)
 
 /* Frees the pages that were not used for longest and that nobody waits for. */
 static void
-make_room(struct client_book *book, enum page_kind kind, size_t most)
+make_room(struct book *book, enum page_kind kind, size_t most)
 {
 	struct book_page *page = book->lists[kind].oldest, *newer;
 
@@ -195,27 +207,42 @@ wake_searches(struct book_page *page)
 		task_wake(page->book->loop, s->task);
 }
 
-/* The query has brought its row, or that there is none. */
+/* The page says this now; NULL with PAGE_RECORD can't be. */
 static void
-take_result(struct book_page *page)
+turn_to(struct book_page *page, enum page_state state, struct book_entry *entry)
 {
-	struct oauth_client *client = NULL;
+	enum page_kind kind = state == PAGE_RECORD ? PAGE_KNOWN : PAGE_OTHER;
 
-	if (db_rows(&page->query) > 0) {
-		client = client_row_read(&page->query, page_id(page));
-		if (client == NULL) {
-			page->failed = true;
-			return;
-		}
-		client->holders = 1;
-	}
-	release(page->client);
-	page->client = client;
-	page->state = client != NULL ? PAGE_CLIENT : PAGE_NO_CLIENT;
+	release(page->entry);
+	page->entry = entry;
+	page->state = state;
 	page->asked_ms = page->querying_ms;
 	page->generation = page->querying_generation;
 	leave_list(page);
-	join_list(page, client != NULL ? PAGE_KNOWN : PAGE_OTHER);
+	join_list(page, kind);
+}
+
+/* The query has brought its rows; false if they can't be understood, or kept. */
+static bool
+take_result(struct book_page *page)
+{
+	const struct book_kind *kind = page->book->kind;
+	struct book_entry *entry = calloc(1, sizeof(*entry));
+	void *record = NULL;
+
+	if (entry == NULL || !kind->read(&page->query, page_id(page), &record)) {
+		free(entry);
+		turn_to(page, PAGE_EMPTY, NULL);
+		return false;
+	}
+	if (record == NULL) {
+		free(entry);
+		turn_to(page, PAGE_NO_RECORD, NULL);
+		return true;
+	}
+	*entry = (struct book_entry){ 1, kind, record };
+	turn_to(page, PAGE_RECORD, entry);
+	return true;
 }
 
 static void
@@ -225,9 +252,7 @@ run_query(struct book_page *page)
 
 	if (run == RUN_WAIT)
 		return;
-	page->failed = run == RUN_FAIL;
-	if (run == RUN_DONE)
-		take_result(page);
+	page->failed = run == RUN_FAIL || !take_result(page);
 	page->failed_ms = loop_now_ms(page->book->loop);
 	db_end(&page->query);
 	page->querying = false;
@@ -248,7 +273,8 @@ run_page(struct loop *loop, struct task *task)
 static void
 begin_query(struct book_page *page)
 {
-	page->query = (struct db_query){ .statement = SQL_FIND_CLIENT, .task = &page->task };
+	page->query = (struct db_query){ .statement = page->book->kind->statement,
+		.task = &page->task };
 	page->query.params[0] = page_id(page);
 	page->querying = true;
 	page->querying_ms = loop_now_ms(page->book->loop);
@@ -257,7 +283,7 @@ begin_query(struct book_page *page)
 }
 
 static struct book_page *
-add_page(struct client_book *book, struct span id)
+add_page(struct book *book, struct span id)
 {
 	struct book_page **bucket = bucket_of(book, id);
 
@@ -279,25 +305,11 @@ add_page(struct client_book *book, struct span id)
 static bool
 is_fresh(const struct book_page *page, uint64_t generation, uint64_t began_ms)
 {
-	uint64_t kept_ms = page->state == PAGE_CLIENT ? KNOWN_MS : UNKNOWN_MS;
+	uint64_t kept_ms = page->state == PAGE_RECORD ? KNOWN_MS : UNKNOWN_MS;
 
 	return page->state != PAGE_EMPTY && page->generation >= generation &&
 	    (page->asked_ms >= began_ms ||
 	    loop_now_ms(page->book->loop) - page->asked_ms < kept_ms);
-}
-
-static enum book_answer
-answer(struct book_search *s, struct book_page *page)
-{
-	if (page->state == PAGE_NO_CLIENT)
-		return BOOK_UNKNOWN;
-	if (page->book->lists[PAGE_KNOWN].newest != page) {
-		leave_list(page);
-		join_list(page, PAGE_KNOWN);
-	}
-	s->client = page->client;
-	s->client->holders++;
-	return BOOK_FOUND;
 }
 
 static void
@@ -309,6 +321,22 @@ stop_waiting(struct book_search *s)
 	if (s->next != NULL)
 		s->next->link = s->link;
 	s->page = NULL;
+}
+
+static enum book_answer
+answer(struct book_search *s, struct book_page *page)
+{
+	stop_waiting(s);
+	if (page->state == PAGE_NO_RECORD)
+		return BOOK_UNKNOWN;
+	if (page->book->lists[PAGE_KNOWN].newest != page) {
+		leave_list(page);
+		join_list(page, PAGE_KNOWN);
+	}
+	s->entry = page->entry;
+	s->entry->holders++;
+	s->record = s->entry->record;
+	return BOOK_FOUND;
 }
 
 static void
@@ -324,24 +352,41 @@ wait_at(struct book_search *s, struct book_page *page)
 	page->searches = s;
 }
 
+/* A record that may outlive its time answers now; that it is looked up again, nobody waits for. */
+static bool
+still_answers(struct book_page *page, uint64_t generation)
+{
+	if (!page->book->kind->outlives || page->state != PAGE_RECORD ||
+	    page->generation < generation)
+		return false;
+	if (!page->querying && (!page->failed ||
+	    loop_now_ms(page->book->loop) - page->failed_ms >= RETRY_MS))
+		begin_query(page);
+	return page->state == PAGE_RECORD;
+}
+
+static void
+begin_search(struct book *book, struct book_search *s)
+{
+	s->book = book;
+	s->began_ms = loop_now_ms(book->loop);
+	s->generation = current_generation(book);
+}
+
 enum book_answer
-book_find(struct client_book *book, struct book_search *s)
+book_find(struct book *book, struct book_search *s)
 {
 	struct book_page *page = s->page != NULL ? s->page : find_page(book, s->id);
 
-	if (s->book == NULL) {
-		s->book = book;
-		s->began_ms = loop_now_ms(book->loop);
-		s->generation = current_generation(book);
-	}
+	if (s->book == NULL)
+		begin_search(book, s);
 	if (page == NULL && (page = add_page(book, s->id)) == NULL)
 		return BOOK_UNAVAILABLE;
 	/* two rounds: a query that was under way already may have begun too early */
 	for (;;) {
-		if (is_fresh(page, s->generation, s->began_ms)) {
-			stop_waiting(s);
+		if (is_fresh(page, s->generation, s->began_ms) ||
+		    still_answers(page, s->generation))
 			return answer(s, page);
-		}
 		if (page->querying) {
 			wait_at(s, page);
 			return BOOK_WAIT;
@@ -358,14 +403,15 @@ void
 book_search_end(struct book_search *s)
 {
 	stop_waiting(s);
-	release(s->client);
-	s->client = NULL;
+	release(s->entry);
+	s->entry = NULL;
+	s->record = NULL;
 }
 
 bool
-book_knows(const struct client_book *book, struct span id)
+book_knows(const struct book *book, struct span id)
 {
 	const struct book_page *page = find_page(book, id);
 
-	return page != NULL && page->state == PAGE_CLIENT;
+	return page != NULL && page->state == PAGE_RECORD;
 }
