@@ -1,10 +1,10 @@
 /*
  * Who may exchange what: the client's record, and may_act in the subject token.
  *
- * A name in the record's list is a client's or a consumer's. Where it begins with an issuer's title
- * and a slash, it is that issuer's and nobody else's, so no client of another issuer can take a
- * name that would match. A consumer who is merely the token's subject is no name to a bare entry:
- * users choose their names, and one could be called like a client.
+ * A name in the record's list is a client's, of any issuer, or that of a consumer of our own. Where
+ * it begins with an issuer's title and a slash, it is that issuer's and nobody else's, so no client
+ * of another issuer can take a name that would match. Another issuer's consumers are known by
+ * whatever claim is configured, often a name that users choose: a bare entry doesn't mean them.
  */
 #include "gateway/base/text.h"
 #include "gateway/oauth/exchange.h"
@@ -67,10 +67,8 @@ matches(const struct request *r, struct span name)
 	if (issuer != NULL)
 		return issuer == subject->issuer && (span_eq(rest, SPAN("*")) ||
 		    (rest.n > 0 && (span_eq(rest, client) || span_eq(rest, consumer))));
-	if (name.n == 0)
-		return false;
-	bool is_subject = client.n == 0 && subject->issuer->consumer_claim[0] == '\0';
-	return span_eq(name, client) || (!is_subject && span_eq(name, consumer));
+	return name.n > 0 && (span_eq(name, client) ||
+	    (subject->issuer->own && span_eq(name, consumer)));
 }
 
 /* True if the token is the client's own: issued to it here, for itself. */
