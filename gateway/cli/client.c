@@ -115,8 +115,8 @@ cli_client(const struct cli *cli)
 	static const struct verb verbs[] = {
 		{ "add", "--consumer NAME [--id ID] " CLIENT_WISH_USAGE,
 		    "Adds a client of a consumer, and shows its secret, this once. With --jwks "
-		    "it has no secret,\n      but proves itself with a key (private_key_jwt).\n      "
-		    CLIENT_WISH_EXCHANGE, client_add },
+		    "it has no secret,\n      but proves itself with a key (private_key_jwt)."
+		    "\n      " CLIENT_WISH_EXCHANGE, client_add },
 		{ "change", "ID " CLIENT_WISH_USAGE,
 		    "Changes what is given; tokens that it has stay as they are.", client_change },
 		{ "rotate", "ID", "Gives it a new secret, shown this once; the old one is void.",

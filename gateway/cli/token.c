@@ -13,7 +13,7 @@
 
 /*
  * The newest tokens of a client ($1), so many ($2), and of which tokens they came; our iss is $3.
- * Those that are revoked by a jti are marked.
+ * Those that are revoked by a jti are marked. An ancestor that had none is told by its identity.
  */
 static const char list[] =
     "WITH listed AS (SELECT t.id, l.client_id, coalesce(t.subject, l.client_id) AS subject, "
@@ -22,11 +22,15 @@ static const char list[] =
     "($1::text IS NULL OR t.client = (SELECT id FROM clients WHERE client_id = $1)) "
     "ORDER BY t.id DESC LIMIT $2::bigint), "
     "ancestors AS (SELECT t.id, a.n, a.one ->> 'jti' AS jti, "
+    "a.one ->> 'identity' AS identity, "
     "coalesce(a.one ->> 'iss', $3::text) AS iss FROM listed t, "
     "json_array_elements(t.lineage) WITH ORDINALITY AS a(one, n)), "
-    "lineages AS (SELECT id, json_agg(jti ORDER BY n) AS jtis FROM ancestors GROUP BY id), "
+    "lineages AS (SELECT id, json_agg(coalesce(jti, identity) ORDER BY n) AS jtis "
+    "FROM ancestors GROUP BY id), "
     "gone AS (SELECT a.id FROM ancestors a JOIN revocations r ON r.kind = 'jti' AND "
-    "r.value = a.jti AND r.issuer = coalesce(a.iss, r.issuer)) "
+    "r.value = a.jti AND r.issuer = coalesce(a.iss, r.issuer) UNION ALL "
+    "SELECT a.id FROM ancestors a JOIN revocations r ON r.identity = "
+    "decode(translate(a.identity, '-_', '+/') || '=', 'base64')) "
     "SELECT t.id AS jti, t.client_id, t.subject, "
     "CASE WHEN t.digest IS NULL THEN 'jwt' ELSE 'opaque' END AS format, t.scope, "
     STORE_TIME("t.issued_at") " AS issued_at, " STORE_TIME("t.expires_at") " AS expires_at, "
@@ -74,8 +78,9 @@ cli_token(const struct cli *cli)
 		    "      --issuer: the name of its section, if it is not \"self\".\n"
 		    "      --until: for how long it is remembered, if that can't be known.",
 		    token_revoke },
-		{ "list", "[--client C] [--limit N]", "Lists living tokens, the newest first, with the "
-		    "subject of each and the tokens\n      it was exchanged from.", token_list },
+		{ "list", "[--client C] [--limit N]",
+		    "Lists living tokens, the newest first, with the subject of each and the tokens "
+		    "it\n      was exchanged from.", token_list },
 		{ "inspect", "TOKEN | - | --token-file FILE",
 		    "Tells what a token says, without checking its signature, and what the store "
 		    "knows of it.", token_inspect },

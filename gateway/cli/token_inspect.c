@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/encode.h"
 #include "gateway/cli/store.h"
 #include "gateway/cli/token.h"
 #include "gateway/cli/token_text.h"
@@ -71,9 +72,24 @@ find_row(struct store *s, const struct token_text *t)
 /* What a revocation may name of one token, and since when it is. NULL: nothing. */
 struct named {
 	const char	*issuer;
+	const char	*identity;			/* base64url; instead of a jti */
 	const char	*value[IDENTITY_CHANGE];	/* by kind */
 	const char	*issued_at;
 };
+
+/* The identity of a token that another names by it alone; NULL: it is none. */
+static const char *
+hex_of(const char *text, char hex[STORE_HEX(IDENTITY_SIZE)])
+{
+	uint8_t bytes[BASE64URL_DECODED(BASE64URL_ENCODED(IDENTITY_SIZE))];
+	size_t n;
+
+	if (text == NULL || strlen(text) != BASE64URL_ENCODED(IDENTITY_SIZE) ||
+	    !base64url_decode(span_of(text), bytes, &n))
+		return NULL;
+	store_hex(bytes, n, hex);
+	return hex;
+}
 
 /* Appends the revocations that name it; false after a complaint. */
 static bool
@@ -91,6 +107,8 @@ add_revocations(struct store *s, const struct named *t, const char *ancestor, js
 		store_hex(identity, sizeof(identity), hex[kind]);
 		values[kind] = hex[kind];
 	}
+	if (t->value[IDENTITY_JTI] == NULL)
+		values[IDENTITY_JTI] = hex_of(t->identity, hex[IDENTITY_JTI]);
 	values[IDENTITY_CHANGE] = t->issued_at;
 	values[IDENTITY_CHANGE + 1] = ancestor;
 	json_t *found = ask(s, "SELECT coalesce(json_agg(json_strip_nulls(row_to_json(r))), '[]') "
@@ -117,6 +135,7 @@ add_of_ancestor(struct store *s, const json_t *ancestor, const struct named *tok
 	char iat[CLOCK_ISO_LEN + 1] = "";
 	struct named t = {
 		.issuer = text_of(ancestor, "iss"),
+		.identity = text_of(ancestor, "identity"),
 		.value = {
 			[IDENTITY_JTI] = text_of(ancestor, "jti"),
 			[IDENTITY_SUBJECT] = text_of(ancestor, "sub"),
@@ -132,7 +151,8 @@ add_of_ancestor(struct store *s, const json_t *ancestor, const struct named *tok
 	if (t.value[IDENTITY_SUBJECT] == NULL)
 		t.value[IDENTITY_SUBJECT] = token->value[IDENTITY_SUBJECT];
 	clock_iso(iat, token_text_seconds(json_object_get(ancestor, "iat")) * 1000000);
-	return add_revocations(s, &t, t.value[IDENTITY_JTI], all);
+	return add_revocations(s, &t, t.value[IDENTITY_JTI] != NULL ? t.value[IDENTITY_JTI] :
+	    t.identity, all);
 }
 
 /* The revocations of the token and of those it was exchanged from: kind, value and time of each. */

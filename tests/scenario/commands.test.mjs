@@ -339,7 +339,13 @@ test('an exchanged token shows where it came from, and is revoked with it', asyn
   const foreign = { jti: 'j1', iss: FOREIGN, sub: 'al', client_id: 'web', kid: 'k9', iat: old };
   const own = { jti: opaque('gha_', 8).id, client_id: 'app', iat: old };
   const act = { sub: 'edge', act: { sub: 'svc', iss: FOREIGN } };
+  const standIn = createHash('sha256').update('header.payload').digest('base64url');
+  const nameless = {
+    identity: Buffer.from(identity('jti', FOREIGN, standIn), 'hex').toString('base64url'),
+    iss: FOREIGN,
+  };
   const first = await exchanged(1, [foreign], act);
+  const third = await exchanged(4, [nameless], act);
   const second = await exchanged(2, [foreign, own], undefined);
   const plain = opaque('gha_', 3);
   await db.query(`INSERT INTO tokens VALUES ('${plain.id}', '\\x${plain.digest}', ${number}, now(),
@@ -383,6 +389,13 @@ test('an exchanged token shows where it came from, and is revoked with it', asyn
   }
   assert.equal((await listed())[first.id].revoked, true);
   assert.match((await good('token list')).stdout, /^JTI +CLIENT ID +SUBJECT .*LINEAGE +REVOKED\n/);
+
+  /* one that had no jti is known by what stands in for it */
+  assert.deepEqual((await listed())[third.id].lineage, [nameless.identity]);
+  assert.equal((await inspect(third)).revoked, false);
+  await good(`token revoke --jti ${standIn} --issuer main`);
+  assert.equal((await inspect(third)).revocations[0].ancestor, nameless.identity);
+  assert.equal((await listed())[third.id].revoked, true);
 
   /* a JWT tells its lineage itself, recorded or not; one of another issuer has none */
   const claims = { jti: 'x', sub: 'alice', exp: now() + 9, iat: now(), lineage: [own, 7, {}] };
