@@ -79,8 +79,8 @@ cli_token(const struct cli *cli)
 		    "      --until: for how long it is remembered, if that can't be known.",
 		    token_revoke },
 		{ "list", "[--client C] [--limit N]",
-		    "Lists living tokens, the newest first, with the subject of each and the tokens "
-		    "it\n      was exchanged from.", token_list },
+		    "Lists living tokens, the newest first, with the subject of each and the "
+		    "tokens it\n      was exchanged from.", token_list },
 		{ "inspect", "TOKEN | - | --token-file FILE",
 		    "Tells what a token says, without checking its signature, and what the store "
 		    "knows of it.", token_inspect },
