@@ -15,13 +15,13 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(LIBRARY)
 include tests/fuzz/fuzz.mk
 include tests/torture/torture.mk
 
-# `make test` runs everything; `make test T=shm_cache` one unit test
+# `make test` runs everything; `make test T=shm_cache` the unit test or the story of that name
 .PHONY: test modules
 test:
 	@tests/setup.sh test
 	@$(MAKE) --no-print-directory all
 ifdef T
-	@$(MAKE) --no-print-directory unit T=$(T)
+	@tests/run_one.sh $(T)
 else
 	@$(MAKE) --no-print-directory modules
 	@$(MAKE) --no-print-directory SANITIZE=1 all

@@ -208,9 +208,11 @@ look_up_token(struct request *r)
 	if (r->lookup != NULL)
 		return r->lookup->asking ? ask_store(r) : look_again(r);
 	/* what can't be one of ours costs no query, and is not for the check of JWTs either */
-	if (r->gate->db == NULL || r->gate->config->token_service == NULL ||
-	    !opaque_read(OPAQUE_ACCESS, r->token, id))
+	if (r->gate->db == NULL || r->gate->opaque_key == NULL ||
+	    !opaque_read(OPAQUE_ACCESS, r->token, NULL, id))
 		return conclude(r, VERDICT_MALFORMED);
+	if (!opaque_read(OPAQUE_ACCESS, r->token, r->gate->opaque_key, id))
+		return conclude(r, VERDICT_UNKNOWN_TOKEN);
 	r->lookup = begin(r, id);
 	return r->lookup == NULL ? conclude(r, VERDICT_NO_MEMORY) : look_again(r);
 }

@@ -115,7 +115,7 @@ decode_opaque(struct token_text *t, enum opaque_kind kind)
 {
 	uint8_t id[UUID_SIZE], digest[32];
 
-	if (!opaque_read(kind, t->text, id))
+	if (!opaque_read(kind, t->text, NULL, id))
 		return false;
 	uuid_text(id, t->id);
 	digest_sha256(t->text, digest);

@@ -99,7 +99,8 @@ make_refresh(struct request *r, struct issue *i)
 {
 	const struct config_token_service *config = r->gate->service->config;
 
-	if (!uuid_now(i->family) || !opaque_new(OPAQUE_REFRESH, i->refresh_id, i->refresh_text))
+	if (!uuid_now(i->family) || !opaque_new(OPAQUE_REFRESH, r->gate->opaque_key, i->refresh_id,
+	    i->refresh_text))
 		return false;
 	digest_sha256(span_make(i->refresh_text, OPAQUE_TEXT), i->refresh_digest);
 	value_put_time(i->refresh_expires,

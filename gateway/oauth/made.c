@@ -40,7 +40,7 @@ make_opaque(struct request *r, struct made *made)
 
 	if (text == NULL)
 		return FAULT_NO_MEMORY;
-	opaque_write(OPAQUE_ACCESS, made->id, made->secret, text);
+	opaque_write(OPAQUE_ACCESS, made->id, made->secret, r->gate->opaque_key, text);
 	made->text = span_make(text, OPAQUE_TEXT);
 	digest_sha256(made->text, made->digest);
 	return FAULT_COUNT;

@@ -35,7 +35,7 @@ refresh_search_new(struct request *r, struct span token)
 	if (s == NULL)
 		return NULL;
 	s->token = token;
-	if (opaque_read(OPAQUE_REFRESH, token, s->id)) {
+	if (opaque_read(OPAQUE_REFRESH, token, r->gate->opaque_key, s->id)) {
 		s->query.statement = SQL_FIND_REFRESH;
 		s->query.params[0] = span_make(s->id, sizeof(s->id));
 		s->query.task = r->task;

@@ -100,7 +100,7 @@ make_successors(struct request *r, struct rotation *x, int64_t used_s)
 	uuid_make(x->next_id, (uint64_t)used_s * 1000, bytes);
 	if (!derive(r, "refresh secret", false, bytes))
 		return FAULT_NO_MEMORY;
-	opaque_write(OPAQUE_REFRESH, x->next_id, bytes, x->next_text);
+	opaque_write(OPAQUE_REFRESH, x->next_id, bytes, r->gate->opaque_key, x->next_text);
 	digest_sha256(span_make(x->next_text, OPAQUE_TEXT), x->next_digest);
 	value_put_time(x->next_expires, used_s + (int64_t)config->refresh_lifetime_s);
 	if (!derive(r, "access id", true, bytes))

@@ -53,9 +53,12 @@ service_open(struct gate *gate)
 	s->patience_ms = gate->config->database->timeout_ms;
 	if (s->token_endpoint.p == NULL || s->book == NULL || s->tools == NULL ||
 	    s->tokens == NULL || s->exchanged == NULL || s->revocations == NULL ||
-	    !seal_derive(config->encryption_key, SEAL_REFRESH_TOKENS, &s->refresh_key)) {
+	    !seal_derive(config->encryption_key, SEAL_REFRESH_TOKENS, &s->refresh_key) ||
+	    !seal_derive(config->encryption_key, SEAL_OPAQUE_TOKENS, &s->opaque_key)) {
 		log_error("the token service can't be opened: out of memory, or OpenSSL fails");
 		service_close(&s);
+	} else {
+		gate->opaque_key = &s->opaque_key;
 	}
 	return s;
 }
@@ -74,6 +77,7 @@ service_close(struct service **service)
 	batch_free(&s->revocations);
 	alg_tools_free(&s->tools);
 	seal_forget(&s->refresh_key);
+	seal_forget(&s->opaque_key);
 	chance_forget(&s->chance);
 	free((char *)s->token_endpoint.p);
 	free(s);

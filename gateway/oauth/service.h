@@ -23,6 +23,7 @@ struct service {
 	struct batch		*exchanged;	/* of those that came of others' */
 	struct batch		*revocations;
 	struct seal_key		 refresh_key;	/* refresh tokens are derived with it */
+	struct seal_key		 opaque_key;	/* and opaque ones tagged with it; the gate's too */
 	struct chance		 chance;	/* ids and secrets of new tokens */
 	uint64_t		 patience_ms;	/* for work that another request does */
 };

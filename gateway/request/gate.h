@@ -37,6 +37,7 @@ struct db;
 struct errand;
 struct flow;
 struct recall;
+struct seal_key;
 struct signer;
 struct router;
 struct service;
@@ -55,6 +56,7 @@ struct gate {
 	struct recall		*recall;
 	struct db		*db;		/* NULL: no database is configured */
 	struct signer		*signer;	/* NULL: no token service is configured */
+	const struct seal_key	*opaque_key;	/* of its opaque tokens; NULL: the same */
 	struct service		*service;	/* of gateway/oauth; NULL: the same */
 	struct errand		*errands;	/* that wait for another's work; see errand.h */
 	size_t			 n_errands;

@@ -23,6 +23,7 @@
 /* The purposes there are. */
 #define SEAL_SIGNING_KEYS	SPAN("signing keys")
 #define SEAL_REFRESH_TOKENS	SPAN("refresh tokens")
+#define SEAL_OPAQUE_TOKENS	SPAN("opaque tokens")
 
 struct seal_key {
 	uint8_t	bytes[SEAL_KEY_SIZE];

@@ -4,7 +4,7 @@
 //   await run('token revoke --jti J');          // a command on the same configuration
 
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { backend } from './backend.mjs';
 import { command, conf, gateway } from './gateway.mjs';
 import { get } from './http.mjs';
@@ -12,11 +12,12 @@ import { jwksOf, newKey } from './keys.mjs';
 import { postgres } from './postgres.mjs';
 
 export const SELF = 'https://self.test';
+const KEY = 'a key for nothing but tests';
 /* Of the issuer "main", whose tokens tests mint by themselves. */
 export const foreign = newKey('ES256');
 
 const serviceSection = (more) => `token_service { issuer = "${SELF}" audience = {"orders-api"}
-  encryption_key = "a key for nothing but tests" ${more} }
+  encryption_key = "${KEY}" ${more} }
 `;
 
 /** A database with the schema, removed with the test. */
@@ -51,13 +52,21 @@ export async function join(t, db, { more = '', database = '', ...options } = {})
 /** A gateway with a database of its own. */
 export const service = async (t, options) => join(t, await migrated(t), options);
 
-/** An opaque token: { token, id, digest }. */
+/* What tells tokens that were made here from made-up ones. */
+const tag = (text) =>
+  createHmac('sha256', Buffer.from(hkdfSync('sha256', KEY, '', 'opaque tokens', 32)))
+    .update(text)
+    .digest()
+    .subarray(0, 8);
+
+/** An opaque token as the service makes them: { token, id, digest }. */
 export function opaque() {
   const bytes = randomBytes(48);
   bytes.writeUIntBE(Date.now(), 0, 6);
   bytes[6] = 0x70 | (bytes[6] & 15);
   bytes[8] = 0x80 | (bytes[8] & 63);
-  const token = `gha_${bytes.toString('base64url')}`;
+  const tagged = Buffer.concat([bytes, tag(Buffer.concat([Buffer.from('gha_'), bytes]))]);
+  const token = `gha_${tagged.toString('base64url')}`;
   const id = bytes.subarray(0, 16).toString('hex');
   return { token, id, digest: createHash('sha256').update(token).digest('hex') };
 }

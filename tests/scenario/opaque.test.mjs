@@ -58,14 +58,23 @@ test('what can be none of ours costs no query', async (t) => {
     `${token}A`,
     token.replace('gha_', 'ghr_'),
     token.replace('gha_', 'GHA_'),
-    `gha_${'!'.repeat(64)}`,
-    `gha_${randomBytes(48).fill(0).toString('base64url')}`,
+    `gha_${'!'.repeat(75)}`,
+    `gha_${randomBytes(56).fill(0).toString('base64url')}`,
     `${token.slice(0, 20)}.${token.slice(21)}`,
   ];
   for (const one of bad) {
     const answer = await ask(one);
     assert.equal(answer.status, 401, one);
     assert.match(answer.body, /malformed/);
+  }
+  /* as well-formed as can be, but not made here */
+  for (let i = 0; i < 100; i += 1) {
+    const bytes = randomBytes(56);
+    bytes[6] = 0x70 | (bytes[6] & 15);
+    bytes[8] = 0x80 | (bytes[8] & 63);
+    const answer = await ask(`gha_${bytes.toString('base64url')}`);
+    assert.equal(answer.status, 401);
+    assert.match(answer.body, /unknown/);
   }
   await db.query('SELECT 1');
   assert.equal(lookups(), 0);
@@ -88,7 +97,7 @@ test('the id alone is not the token', async (t) => {
   const { db, ask, client } = await watched(t);
   const token = await issued(db, client);
   const bytes = Buffer.from(token.slice(4), 'base64url');
-  for (let at = 16; at < 48; at += 1) {
+  for (let at = 16; at < 56; at += 1) {
     const other = Buffer.from(bytes);
     other[at] ^= 1;
     assert.equal((await ask(`gha_${other.toString('base64url')}`)).status, 401);
@@ -97,7 +106,7 @@ test('the id alone is not the token', async (t) => {
   /* the row of a JWT has no digest, and its id is in every such token */
   await db.query(`UPDATE tokens SET digest = NULL`);
   const [, last] = token.match(/^gha_(.*)$/);
-  assert.equal((await ask(`gha_${last.slice(0, 22)}${'A'.repeat(42)}`)).status, 401);
+  assert.equal((await ask(`gha_${last.slice(0, 22)}${'A'.repeat(53)}`)).status, 401);
 });
 
 test('it ends when it expires, and fits only where it is meant for', async (t) => {

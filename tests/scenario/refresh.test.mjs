@@ -22,7 +22,7 @@ after(() => house.stop());
 async function begin(form = {}) {
   const answer = await house.token(app, form);
   assert.equal(answer.status, 200, answer.body);
-  assert.match(answer.json.refresh_token, /^ghr_[\w-]{64}$/);
+  assert.match(answer.json.refresh_token, /^ghr_[\w-]{75}$/);
   return answer.json;
 }
 

@@ -36,7 +36,7 @@ test('a token with all of the client’s scopes, that no cache may keep', async 
     'scope',
     'token_type',
   ]);
-  assert.match(answer.json.access_token, /^gha_[\w-]{64}$/);
+  assert.match(answer.json.access_token, /^gha_[\w-]{75}$/);
   assert.equal(answer.json.token_type, 'Bearer');
   assert.equal(answer.json.scope, 'admin orders:read orders:write');
   assert.ok(answer.json.expires_in > 3590 && answer.json.expires_in <= 3600);
