@@ -48,13 +48,29 @@ bench-where:
 	@GATEHOUSE_BIN=$(or $(GATEHOUSE_BIN),$(BUILD)/gatehouse) \
 		node tests/bench/where.mjs $(if $(CASE),--case $(CASE)) $(if $(SECONDS),--seconds $(SECONDS))
 
-$(BUILD)/bench/load: tests/bench/load.c
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,load exchange_load exchange_check exchange_revoke)
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: tests/bench/%.c tests/bench/exchange.h
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	@$(CC) -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -O2 -g -o $@ $<
+	@$(CC) -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -O2 -g -o $@ $< \
+		$(if $(filter %_check,$@),$(shell pkg-config --libs jansson libcrypto))
 
 bench bench-smoke: modules
 	@tests/setup.sh bench
 	@$(MAKE) --no-print-directory all $(BUILD)/bench/load
 	@ulimit -n $$(ulimit -Hn) && GATEHOUSE_BIN=$(or $(GATEHOUSE_BIN),$(BUILD)/gatehouse) \
 		node tests/bench/bench.mjs $(BENCH_OPTIONS) $(if $(filter bench-smoke,$@),--smoke)
+
+# the token exchange under load, at fixed rates and at saturation: SIGNING=, RECORDING=, CHOICE= and RATES=
+# choose, WARM_UP=, RAMP= and SECONDS= are lengths
+EXCHANGE_OPTIONS = $(if $(SIGNING),--signing $(SIGNING)) $(if $(RECORDING),--recording $(RECORDING)) \
+	$(if $(CHOICE),--choice $(CHOICE)) $(if $(RATES),--rates $(RATES)) \
+	$(if $(WARM_UP),--warm-up $(WARM_UP)) $(if $(RAMP),--ramp $(RAMP)) \
+	$(if $(SECONDS),--seconds $(SECONDS))
+
+.PHONY: bench-exchange
+bench-exchange: modules
+	@tests/setup.sh bench
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	@ulimit -n $$(ulimit -Hn) && GATEHOUSE_BIN=$(or $(GATEHOUSE_BIN),$(BUILD)/gatehouse) \
+		node tests/bench/exchange.mjs $(EXCHANGE_OPTIONS)

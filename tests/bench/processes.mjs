@@ -36,12 +36,14 @@ function start(command, args, options) {
 
 /**
  * Runs a command to its end; gives what it printed, on either output. With `ready`, a command that
- * says "ready" is let go on by a line, right after ready() is called.
+ * says "ready" is let go on by a line, right after ready() is called. `heard` is called with
+ * each word it says on a line of its own.
  */
-export async function run(command, args, ready) {
+export async function run(command, args, ready, heard) {
   const child = start(command, args, { stdio: [ready ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (text += part));
+  if (heard) child.stdout.on('data', (part) => String(part).match(/^\w+$/gm)?.forEach(heard));
   if (ready) {
     child.stdin.on('error', () => {});
     child.stdout.once('data', () => {
