@@ -265,7 +265,8 @@ test('while the database is away, only what is not recorded is exchanged', async
   assert.equal(answer.status, 503, answer.body);
   assert.ok(Number(answer.headers['retry-after']) > 0);
   const { access_token: token } = (await exchange(frail, light, subject)).json;
-  assert.equal((await get(`${frail.gw.url}/orders`, { token })).status, 200);
+  const used = await get(`${frail.gw.url}/orders`, { token });
+  assert.equal(used.status, 200, used.body);
   await frail.db.start();
 });
 
