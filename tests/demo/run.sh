@@ -48,13 +48,15 @@ wait_ready()
 make_client()
 {
 	local file=$folder/client.json verb=()
+	local may=(--grants "client_credentials token-exchange" --exchange-from "demo/* self/demo")
 	if "$gatehouse" -c "$conf" client show demo >/dev/null 2>&1; then
+		"$gatehouse" -c "$conf" client change demo "${may[@]}" >/dev/null || return 1
 		[ -s "$file" ] && return
 		verb=(rotate demo)
 	else
 		"$gatehouse" -c "$conf" consumer show demo >/dev/null 2>&1 ||
 			"$gatehouse" -c "$conf" consumer add demo >/dev/null || return 1
-		verb=(add --consumer demo --id demo --scopes "orders:read orders:write")
+		verb=(add --consumer demo --id demo --scopes "orders:read orders:write" "${may[@]}")
 	fi
 	(umask 077 && "$gatehouse" -c "$conf" client "${verb[@]}" --json >"$file.new") &&
 		mv "$file.new" "$file"
@@ -94,9 +96,14 @@ tell()
 	try TOKEN "$at/orders $order" '201: passes'
 	line 'READER=$(token -d scope=orders:read)' 'a token that may do less'
 	try READER "$at/orders $order" '403: insufficient_scope, needs orders:write'
+	line 'ALICES=$(exchange $ALICE)' "the token of a user of another issuer, exchanged for one of ours"
+	try ALICES "$at/orders/whoami" '200: the backend is told who the user is, and the client'
+	line 'LESS=$(exchange $TOKEN -d scope=orders:read)' "a token of the client's own, exchanged for one that may do less"
+	try LESS "$at/orders" '200: passes'
 	ask 'token=$TOKEN' introspect '200: active, and what the token says'
 	ask 'token=$TOKEN' revoke '200: from now on nobody accepts it'
 	try TOKEN "$at/orders" '401: the token is revoked'
+	try LESS "$at/orders" '401: the token is revoked, as is what it came of'
 	ask 'token=$TOKEN' introspect '200: not active'
 	try EXPIRED "$at/orders" '401: the token is expired'
 	try FORGED "$at/orders" '401: unsigned, alg none'

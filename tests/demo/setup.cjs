@@ -11,8 +11,11 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const HOUR_S = 3600;
-/* the other issuer, whose tokens are all bad here but well known: the good ones are the gateway's own */
+/* the other issuer: one good token of its user alice, and many bad ones */
 const ISSUER = 'https://id.demo.example';
+
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
 function writeSecret(file, text) {
   fs.rmSync(file, { force: true });
@@ -139,15 +142,22 @@ route "write" {
 }
 `;
 
-/** The file of the tour: the client's credentials, a way to ask for a token, and the bad ones. */
+/** The file of the tour: the client's credentials, ways to ask for tokens, and others' tokens. */
 function tour(folder, port) {
   const key = keyIn(folder);
   const client = JSON.parse(fs.readFileSync(path.join(folder, 'client.json'), 'utf8'));
-  const lines = Object.entries(badTokens(key, publicJwk(key).kid));
+  const { kid } = publicJwk(key);
+  const lines = Object.entries({ ALICE: token(key, kid), ...badTokens(key, kid) });
   return `CLIENT=${client.client_id}:${client.client_secret}
-token() {
-  curl -s -u "$CLIENT" -d grant_type=client_credentials "$@" http://127.0.0.1:${port}/oauth2/token |
+ask() {
+  curl -s -u "$CLIENT" "$@" http://127.0.0.1:${port}/oauth2/token |
     sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/'
+}
+token() {
+  ask -d grant_type=client_credentials "$@"
+}
+exchange() {
+  ask -d grant_type=${EXCHANGE} -d "subject_token=$1" -d subject_token_type=${ACCESS_TOKEN} "\${@:2}"
 }
 ${lines.map(([name, value]) => `${name}=${value}\n`).join('')}`;
 }
