@@ -2,6 +2,7 @@
 
 #include "gateway/token/doc.h"
 #include "gateway/token/facts.h"
+#include "gateway/token/lineage.h"
 
 static _Alignas(16) char room[FACTS_MAX];
 static const char *wanted[] = { "email", "realm_access.roles", "groups", "a.b", "n", "flag", "none" };
@@ -117,6 +118,10 @@ START_TEST(a_custom_id_is_told)
 	    "X-Credential-Identifier: s\r\nX-Authenticated-Userid: s\r\n");
 	ck_assert_int_eq(make("{\"sub\":\"s\",\"number\":\"a\\nb\"}"), VERDICT_MALFORMED);
 	ck_assert_int_eq(make("{\"sub\":\"s\",\"number\":4711}"), VERDICT_MALFORMED);
+	wish.custom_id_claim = "org.number";
+	ck_assert(span_starts_nocase(facts_get(facts_of("{\"sub\":\"s\",\"org\":{\"number\":\"1\"}}"),
+	    FACTS_HEADERS), SPAN("X-Consumer-ID: s\r\nX-Consumer-Username: s\r\n"
+	    "X-Consumer-Custom-ID: 1\r\n")));
 }
 END_TEST
 
@@ -207,6 +212,52 @@ check_claim(const struct facts *f, const char *claim, const char *expected)
 		ck_assert_msg(span_eq(value, span_of(expected)), "\"%.*s\"", SPAN_ARG(value));
 }
 
+START_TEST(who_acts_is_kept_whole)
+{
+	const struct facts *f = facts_of("{\"act\" : {\"sub\":\"\\u0061\\n\", \"x\":[1.50,null],"
+	    "\"act\":{\"sub\":\"b\"}}, \"may_act\" : {\"client_id\":\"c\"},\"sid\":\"s 1\\n\"}");
+
+	check_part(f, FACTS_ACT,
+	    "{\"sub\":\"a\\n\",\"x\":[1.50,null],\"act\":{\"sub\":\"b\"}}");
+	check_part(f, FACTS_MAY_ACT, "{\"client_id\":\"c\"}");
+	check_part(f, FACTS_SESSION, "s 1\n");
+	f = facts_of("{}");
+	check_part(f, FACTS_ACT, "");
+	check_part(f, FACTS_MAY_ACT, "");
+	check_part(f, FACTS_SESSION, "");
+	check_part(f, FACTS_LINEAGE, "");
+	check_part(facts_of("{\"act\":{}}"), FACTS_ACT, "{}");
+	/* what may_act says is judged where it matters; it is never overlooked */
+	check_part(facts_of("{\"may_act\":null}"), FACTS_MAY_ACT, "null");
+	check_part(facts_of("{\"may_act\":\"\"}"), FACTS_MAY_ACT, "\"\"");
+	check_part(facts_of("{\"may_act\":[]}"), FACTS_MAY_ACT, "[]");
+	check_part(facts_of("{\"sid\":7}"), FACTS_SESSION, "");
+	const char *const bad[] = { "null", "\"x\"", "7", "true", "[]", "[{\"sub\":\"x\"}]" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_int_eq(make(str("{\"sub\":\"s\",\"act\":%s}", bad[i])),
+		    VERDICT_MALFORMED);
+}
+END_TEST
+
+/* So many actors as may be exchanged for, and one more level for what names them. */
+START_TEST(a_long_chain_of_actors_is_read)
+{
+	const char *act = "{\"sub\":\"x\"}";
+
+	for (int i = 1; i < LINEAGE_MAX; i++)
+		act = str("{\"sub\":\"x\",\"act\":%s}", act);
+	check_part(facts_of(str("{\"act\":%s}", act)), FACTS_ACT, act);
+}
+END_TEST
+
+START_TEST(who_vouches_may_say_the_issuer)
+{
+	wish.issuer = ISSUER;
+	check_part(facts_of("{\"sub\":\"s\"}"), FACTS_ISSUER, ISSUER);
+	check_part(facts_of("{\"iss\":\"" ISSUER "\",\"sub\":\"s\"}"), FACTS_ISSUER, ISSUER);
+}
+END_TEST
+
 START_TEST(claims_become_header_values)
 {
 	wish.claims = wanted;
@@ -278,6 +329,9 @@ main(void)
 	tcase_add_test(tc, scopes_are_whole_words);
 	tcase_add_test(tc, scopes_come_in_several_forms);
 	tcase_add_test(tc, an_audience_is_a_member);
+	tcase_add_test(tc, who_acts_is_kept_whole);
+	tcase_add_test(tc, a_long_chain_of_actors_is_read);
+	tcase_add_test(tc, who_vouches_may_say_the_issuer);
 	tcase_add_test(tc, claims_become_header_values);
 	tcase_add_test(tc, facts_have_a_bound);
 	tcase_add_test(tc, foreign_bytes_are_no_facts);

@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 
 #include "gateway/token/jwt.h"
+#include "gateway/token/lineage.h"
 
 /* The rows of attacks on a JWT, each against a checker that accepts its unspoiled neighbor. */
 
@@ -519,6 +520,106 @@ START_TEST(time_passes)
 }
 END_TEST
 
+static enum verdict
+believe(size_t issuer, const char *text, const char *stand_in)
+{
+	char *copy = strdup(text);
+	const struct jwt_claims said = { issuer, copy, strlen(copy), span_of(stand_in) };
+
+	arena_reset(&arena);
+	enum verdict verdict = jwt_believe(checker, &said, NOW, &arena, &answer);
+	ck_assert((verdict == VERDICT_ACTIVE) == (answer.facts != NULL));
+	free(copy);
+	return verdict;
+}
+
+#define ck_believed(issuer, text, expected) do { \
+	const char *c_ = (text); \
+	enum verdict v_ = believe((issuer), c_, "token"); \
+	ck_assert_msg(v_ == (expected), "%s: %s instead of %s", c_, verdict_name(v_), \
+	    verdict_name(expected)); \
+} while (0)
+
+START_TEST(nobody_vouches_for_anothers_claims)
+{
+	conf->issuers[0].own = true;
+	ck_believed(0, CLAIMS, VERDICT_ACTIVE);
+	ck_assert_uint_eq(answer.issuer, 0);
+	ck_assert_uint_eq(answer.facts->issuer, 11);
+	ck_assert_uint_eq(answer.facts->generation, 0);
+	ck_assert_int_eq(answer.facts->known_s, NOW);
+	ck_believed(1, CLAIMS, VERDICT_WRONG_ISSUER);
+	ck_assert_uint_eq(answer.issuer, JWT_NO_ISSUER);
+	ck_believed(0, claims_but("iss", "\"" OTHER_ISSUER "\""), VERDICT_WRONG_ISSUER);
+	ck_believed(1, claims_but("iss", "\"" OTHER_ISSUER "\""), VERDICT_ACTIVE);
+	ck_assert_uint_eq(answer.issuer, 1);
+	/* an answer of another's may leave it out, and then it is still theirs */
+	ck_believed(0, claims_but("iss", NULL), VERDICT_WRONG_ISSUER);
+	ck_believed(1, claims_but("iss", NULL), VERDICT_ACTIVE);
+	ck_assert(span_eq(facts_get(answer.facts, FACTS_ISSUER), SPAN(OTHER_ISSUER)));
+	ck_believed(1, claims_but("iss", "null"), VERDICT_WRONG_ISSUER);
+	ck_believed(1, claims_but("iss", "\"\""), VERDICT_WRONG_ISSUER);
+	ck_believed(1, claims_but("iss", "[\"" OTHER_ISSUER "\"]"), VERDICT_WRONG_ISSUER);
+}
+END_TEST
+
+START_TEST(claims_are_believed_only_if_they_are_good)
+{
+	ck_believed(0, CLAIMS, VERDICT_ACTIVE);
+	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++)
+		if (strcmp(claims[i].claim, "iss") != 0)
+			ck_believed(0, claims_but(claims[i].claim, claims[i].value),
+			    claims[i].verdict);
+	ck_believed(0, "[]", VERDICT_MALFORMED);
+	ck_believed(0, "", VERDICT_MALFORMED);
+	ck_believed(0, str("%s ,", CLAIMS), VERDICT_MALFORMED);
+	conf->issuers[0].max_token = 100;
+	ck_believed(0, CLAIMS, VERDICT_TOO_LARGE);
+}
+END_TEST
+
+/* Two tokens without jti are never one, and what can't be told from others isn't believed. */
+START_TEST(what_is_believed_can_be_revoked)
+{
+	const char *nameless = claims_but("jti", NULL), *empty = claims_but("jti", "\"\"");
+	uint8_t identity[IDENTITY_SIZE];
+
+	ck_assert_int_eq(believe(0, nameless, ""), VERDICT_MALFORMED);
+	ck_assert_int_eq(believe(0, empty, ""), VERDICT_MALFORMED);
+	ck_assert_int_eq(believe(0, CLAIMS, ""), VERDICT_ACTIVE);
+	ck_assert_int_eq(believe(0, nameless, "a"), VERDICT_ACTIVE);
+	memcpy(identity, answer.facts->identity, sizeof(identity));
+	ck_assert_int_eq(believe(0, nameless, "b"), VERDICT_ACTIVE);
+	ck_assert_int_ne(memcmp(identity, answer.facts->identity, sizeof(identity)), 0);
+	/* as the same token is named when it is verified */
+	const char *token = token_of(&rsa, "RS256", HEADER, nameless);
+	ck_verdict(token, VERDICT_ACTIVE);
+	ck_assert_int_eq(answer.facts->known_s, NOW);
+	memcpy(identity, answer.facts->identity, sizeof(identity));
+	ck_assert_int_eq(believe(0, nameless, str("%.*s", (int)(strrchr(token, '.') - token),
+	    token)), VERDICT_ACTIVE);
+	ck_assert_int_eq(memcmp(identity, answer.facts->identity, sizeof(identity)), 0);
+}
+END_TEST
+
+/* A claim of that name means what ours does in our own tokens only. */
+START_TEST(lineage_is_the_own_issuers)
+{
+	const char *one = claims_but("lineage", "[{\"jti\":\"x\"}]");
+
+	ck_verdict(token_of(&rsa, "RS256", HEADER, one), VERDICT_ACTIVE);
+	ck_assert_uint_eq(facts_get(answer.facts, FACTS_LINEAGE).n, 0);
+	ck_verdict(token_of(&rsa, "RS256", HEADER, claims_but("lineage", "7")), VERDICT_ACTIVE);
+	conf->issuers[0].own = true;
+	ck_verdict(token_of(&rsa, "RS256", HEADER, one), VERDICT_ACTIVE);
+	ck_assert_uint_eq(lineage_depth(answer.facts), 1);
+	ck_verdict(token_of(&rsa, "RS256", HEADER, claims_but("lineage", "7")), VERDICT_MALFORMED);
+	ck_believed(0, one, VERDICT_ACTIVE);
+	ck_assert_uint_eq(lineage_depth(answer.facts), 1);
+	ck_believed(0, claims_but("lineage", "[]"), VERDICT_MALFORMED);
+}
+END_TEST
+
 /* What random damage a good token can take without passing: none. */
 START_TEST(no_damaged_token_passes)
 {
@@ -569,6 +670,10 @@ main(void)
 	tcase_add_test(tc, size_is_bounded);
 	tcase_add_test(tc, any_audience_is_any);
 	tcase_add_test(tc, time_passes);
+	tcase_add_test(tc, nobody_vouches_for_anothers_claims);
+	tcase_add_test(tc, claims_are_believed_only_if_they_are_good);
+	tcase_add_test(tc, what_is_believed_can_be_revoked);
+	tcase_add_test(tc, lineage_is_the_own_issuers);
 	tcase_add_test(tc, no_damaged_token_passes);
 	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 #include "gateway/token/revocations.h"
 
 #include "gateway/token/doc.h"
+#include "gateway/token/lineage.h"
 #include "shm/cache.h"
 #include "tests/unit/token_support.h"
 
@@ -27,7 +28,8 @@ set_up(void)
 static void
 learn(const char *claims, int64_t iat_s)
 {
-	static const struct facts_wish wish = { .consumer_claim = "", .scope_claim = "" };
+	static const struct facts_wish wish = { .consumer_claim = "", .scope_claim = "",
+		.lineage = true };
 	static char text[1024];
 	static struct doc_value values[DOC_VALUES(sizeof(text))];
 
@@ -99,6 +101,84 @@ START_TEST(a_nameless_token_has_an_identity)
 	identity_stand_in(SPAN("h.p"), stand_in);
 	revoke(IDENTITY_JTI, ISSUER, stand_in, REVOKED_ALWAYS);
 	ck_says(SET_YES);
+}
+END_TEST
+
+/* Issued at NOW by svc-b, out of what svc-a got at NOW - 20 for a token of another issuer. */
+#define EXCHANGED "{\"iss\":\"" ISSUER "\",\"sub\":\"alice\",\"client_id\":\"svc-b\",\"jti\":\"j3\"," \
+		"\"lineage\":[{\"jti\":\"j1\",\"iss\":\"" OTHER_ISSUER "\",\"sub\":\"al\"," \
+		"\"client_id\":\"web\",\"kid\":\"o1\",\"sid\":\"s1\",\"iat\":1799999940}," \
+		"{\"jti\":\"j2\",\"client_id\":\"svc-a\",\"kid\":\"k0\",\"iat\":1799999980}]}"
+
+START_TEST(an_ancestor_takes_its_descendants_along)
+{
+	static const struct {
+		enum identity_kind	 kind;
+		const char		*iss;
+		const char		*value;
+		int64_t			 before_s;
+		enum set_answer		 answer;
+	} rows[] = {
+		/* itself */
+		{ IDENTITY_JTI, ISSUER, "j3", REVOKED_ALWAYS, SET_YES },
+		{ IDENTITY_CLIENT, ISSUER, "svc-b", NOW, SET_YES },
+		{ IDENTITY_KEY, ISSUER, "k1", REVOKED_ALWAYS, SET_YES },
+		/* its parent */
+		{ IDENTITY_JTI, ISSUER, "j2", REVOKED_ALWAYS, SET_YES },
+		{ IDENTITY_CLIENT, ISSUER, "svc-a", NOW - 20, SET_YES },
+		{ IDENTITY_CLIENT, ISSUER, "svc-a", NOW - 21, SET_NO },
+		{ IDENTITY_KEY, ISSUER, "k0", REVOKED_ALWAYS, SET_YES },
+		{ IDENTITY_SUBJECT, ISSUER, "alice", NOW - 20, SET_YES },
+		{ IDENTITY_SUBJECT, ISSUER, "alice", NOW - 21, SET_NO },
+		/* and that one's */
+		{ IDENTITY_JTI, OTHER_ISSUER, "j1", REVOKED_ALWAYS, SET_YES },
+		{ IDENTITY_CLIENT, OTHER_ISSUER, "web", NOW - 60, SET_YES },
+		{ IDENTITY_CLIENT, OTHER_ISSUER, "web", NOW - 61, SET_NO },
+		{ IDENTITY_KEY, OTHER_ISSUER, "o1", REVOKED_ALWAYS, SET_YES },
+		{ IDENTITY_SUBJECT, OTHER_ISSUER, "al", REVOKED_ALWAYS, SET_YES },
+		{ IDENTITY_SESSION, OTHER_ISSUER, "s1", REVOKED_ALWAYS, SET_YES },
+		/* nobody of that name is among them */
+		{ IDENTITY_JTI, ISSUER, "j1", REVOKED_ALWAYS, SET_NO },
+		{ IDENTITY_JTI, OTHER_ISSUER, "j2", REVOKED_ALWAYS, SET_NO },
+		{ IDENTITY_SUBJECT, OTHER_ISSUER, "alice", REVOKED_ALWAYS, SET_NO },
+		{ IDENTITY_SUBJECT, ISSUER, "al", REVOKED_ALWAYS, SET_NO },
+		{ IDENTITY_CLIENT, ISSUER, "web", REVOKED_ALWAYS, SET_NO },
+		{ IDENTITY_KEY, ISSUER, "o1", REVOKED_ALWAYS, SET_NO },
+		{ IDENTITY_SESSION, ISSUER, "s1", REVOKED_ALWAYS, SET_NO },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		set_up();
+		learn(EXCHANGED, NOW);
+		ck_says(SET_NO);
+		revoke(rows[i].kind, rows[i].iss, rows[i].value, rows[i].before_s);
+		enum set_answer answer = revocations_check(&shm, facts, NOW);
+		ck_assert_msg(answer == rows[i].answer, "row %zu: %d", i, answer);
+	}
+}
+END_TEST
+
+START_TEST(doubt_about_an_ancestor_is_doubt)
+{
+	struct ancestor a;
+
+	learn(EXCHANGED, NOW);
+	set_mark_unsure(shm.revocations);
+	ck_says(SET_UNSURE);
+	revoke(IDENTITY_JTI, ISSUER, "j2", REVOKED_ALWAYS);
+	ck_says(SET_YES);
+	set_up();
+	/* one that can't be read whole may be any */
+	struct span rest = facts_get(facts, FACTS_LINEAGE);
+	size_t whole = rest.n;
+	ck_assert(lineage_next(facts, &rest, &a));
+	size_t first = whole - rest.n;
+	for (size_t n = 1; n < whole; n++) {
+		facts->part[FACTS_LINEAGE].n = (uint16_t)n;
+		enum set_answer answer = revocations_check(&shm, facts, NOW);
+		bool first_is_whole = n == first;
+		ck_assert_msg(answer == (first_is_whole ? SET_NO : SET_UNSURE), "%zu: %d", n, answer);
+	}
 }
 END_TEST
 
@@ -179,6 +259,8 @@ suite(void)
 	tcase_add_checked_fixture(cases, set_up, NULL);
 	tcase_add_loop_test(cases, each_kind_finds_its_tokens, 0, 14);
 	tcase_add_test(cases, a_nameless_token_has_an_identity);
+	tcase_add_test(cases, an_ancestor_takes_its_descendants_along);
+	tcase_add_test(cases, doubt_about_an_ancestor_is_doubt);
 	tcase_add_test(cases, what_was_issued_until_then_is_revoked);
 	tcase_add_test(cases, doubt_is_never_no);
 	tcase_add_test(cases, a_fill_that_began_before_is_not_kept);
