@@ -214,7 +214,7 @@ check_claim(const struct facts *f, const char *claim, const char *expected)
 
 START_TEST(who_acts_is_kept_whole)
 {
-	const struct facts *f = facts_of("{\"act\" : {\"sub\":\"\\u0061\\n\", \"x\":[1.50,null],"
+	const struct facts *f = facts_of("{\"sub\":\"s\",\"act\" : {\"sub\":\"\\u0061\\n\", \"x\":[1.50,null],"
 	    "\"act\":{\"sub\":\"b\"}}, \"may_act\" : {\"client_id\":\"c\"},\"sid\":\"s 1\\n\"}");
 
 	check_part(f, FACTS_ACT,
@@ -246,7 +246,7 @@ START_TEST(a_long_chain_of_actors_is_read)
 
 	for (int i = 1; i < LINEAGE_MAX; i++)
 		act = str("{\"sub\":\"x\",\"act\":%s}", act);
-	check_part(facts_of(str("{\"act\":%s}", act)), FACTS_ACT, act);
+	check_part(facts_of(str("{\"sub\":\"s\",\"act\":%s}", act)), FACTS_ACT, act);
 }
 END_TEST
 
