@@ -1,12 +1,15 @@
 /*
  * A fetch is one request of our own to some URL, and its whole answer: keys, discovery, health
- * checks.
+ * checks, what a provider says of a token.
  *
  * It is pulled like every asynchronous operation: fetch_run() does what can be done now. Nothing
  * blocks, names are resolved beside, each address of the host is tried, and one deadline covers
  * it all. The answer is kept in memory up to a maximum. https verifies certificate and host name;
  * there is no way to turn that off. A redirect is followed only to the same scheme, host and
- * port, so nobody can send us elsewhere.
+ * port, so nobody can send us elsewhere; that of a POST is an answer like any other.
+ *
+ * With a pool (fetch_pool.h) connections are kept and used again; without one each fetch has a
+ * connection of its own. A task of a loop runs a fetch as fetch_task.h tells.
  *
  * The process must ignore SIGPIPE.
  */
@@ -23,6 +26,7 @@
 #define FETCH_REDIRECTS_MAX	3
 
 struct fetch;
+struct fetch_pool;
 
 /* What to fetch; nothing of it need outlive fetch_begin(). */
 struct fetch_request {
@@ -31,20 +35,38 @@ struct fetch_request {
 	const char	*ca_file;	/* trust anchors; NULL or "": the system's */
 	const char	*authorization;	/* value of Authorization; NULL: none */
 	struct span	 form;		/* not empty: POST this, urlencoded */
+	struct fetch_pool *pool;	/* outlives the fetch; NULL: none */
 	size_t		 max_bytes;	/* of the answer's body */
 	uint64_t	 timeout_ms;	/* for all of it */
 	unsigned	 redirects;	/* followed at most; 0: a 3xx is an answer like any other */
-	const struct sockaddr *address;	/* where to connect; NULL: resolve the host */
+	/* where to connect, without a pool; NULL: resolve the host */
+	const struct sockaddr *address;
 	socklen_t	 address_len;
+};
+
+/* How far a fetch that failed had come. */
+enum fetch_failure {
+	FETCH_FINE,
+	FETCH_UNUSABLE,		/* the URL or the trust anchors: no connection was tried */
+	FETCH_NO_ADDRESS,
+	FETCH_NOT_CONNECTED,
+	FETCH_NOT_TRUSTED,	/* TLS was not agreed upon, or the certificate refused */
+	FETCH_TIMED_OUT,
+	FETCH_BROKEN,		/* the connection, before the answer was whole */
+	FETCH_BAD_ANSWER,	/* malformed, too large, redirecting where it must not */
 };
 
 struct fetch_result {
 	unsigned	 status;	/* 200 to 599, of a whole answer */
 	struct span	 body;
 	const char	*reason;	/* after RUN_FAIL: a sentence */
+	enum fetch_failure failure;	/* the same for programs */
 };
 
-/* Begins; NULL only when there is no memory. A URL that can't be used fails at the first run. */
+/*
+ * Begins. NULL (errno set): ENOMEM, or EBUSY when as many fetches of the pool are under way to this
+ * server as may be. A URL that can't be used fails at the first run.
+ */
 struct fetch *fetch_begin(const struct fetch_request *request, uint64_t now_ms);
 /*
  * Goes on. WAIT: run again when fetch_want() has come. DONE: a whole answer, of whatever status.
@@ -56,7 +78,10 @@ enum run fetch_run(struct fetch *f, uint64_t now_ms);
 const struct want *fetch_want(const struct fetch *f);
 /* The outcome after DONE or FAIL; lives until fetch_end(). */
 const struct fetch_result *fetch_result(const struct fetch *f);
-/* Ends it in any state and wipes what it sent; NULL is fine; the pointer becomes NULL. */
+/*
+ * Ends it in any state and wipes what it sent; NULL is fine; the pointer becomes NULL. This is when
+ * a pool gets the connection back.
+ */
 void fetch_end(struct fetch **f);
 
 #endif

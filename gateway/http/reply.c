@@ -82,6 +82,8 @@ take_body(struct reply *r, struct span in)
 		}
 		in = span_skip(in, used);
 	}
+	if (in.n > 0)
+		r->reusable = false;
 	return r->state;
 }
 
@@ -127,6 +129,8 @@ take_head(struct reply *r, size_t length)
 		return bad(r, "the answer is too large");
 	if (take_fields(r, &h) == REPLY_BAD)
 		return r->state;
+	r->reusable = h.minor == 1 && h.keep_alive && h.framing != FRAMING_CLOSE;
+	r->idle_s = h.idle_s;
 	body_init(&r->framing, h.framing, h.length);
 	r->state = REPLY_BODY;
 	return take_body(r, span_make(r->head + length, r->head_n - length));
@@ -162,7 +166,11 @@ reply_feed(struct reply *r, struct span bytes)
 		bytes = span_skip(bytes, some);
 		take_heads(r);
 	}
-	return r->state == REPLY_BODY ? take_body(r, bytes) : r->state;
+	if (r->state == REPLY_BODY)
+		return take_body(r, bytes);
+	if (bytes.n > 0)
+		r->reusable = false;
+	return r->state;
 }
 
 enum reply_state

@@ -30,6 +30,8 @@ struct reply {
 	enum reply_state	 state;
 	const char		*reason;	/* of REPLY_BAD, a static sentence */
 	unsigned		 status;
+	bool			 reusable;	/* of REPLY_WHOLE: another may follow it */
+	uint64_t		 idle_s;	/* Keep-Alive: timeout=; 0: none given */
 	struct span		 location;	/* into head; empty if there is none */
 	char			*body;		/* body_n bytes, NULL if empty */
 	size_t			 body_n;
@@ -45,7 +47,10 @@ struct reply {
 
 /* Prepares for one reply with a body of at most body_max bytes. */
 void reply_init(struct reply *r, size_t body_max);
-/* Takes bytes from the connection; what comes after the end of the reply is left aside. */
+/*
+ * Takes bytes from the connection. What comes after the end of the reply is left aside, and then
+ * the connection can't be used again.
+ */
 enum reply_state reply_feed(struct reply *r, struct span bytes);
 /* The peer has closed its side properly. */
 enum reply_state reply_eof(struct reply *r);

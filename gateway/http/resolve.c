@@ -12,7 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Held by its owner and, while it runs, by its thread; the last one to let go frees it. */
+/* Held by those who asked and, while it runs, by its thread; the last one to let go frees it. */
 struct resolve {
 	atomic_int		 holders;
 	atomic_bool		 done;		/* error and answer are final */
@@ -54,6 +54,8 @@ look_up(struct resolve *r, int flags)
 		r->answer.n++;
 	}
 	freeaddrinfo(list);
+	if (r->answer.n == 0)
+		r->error = EAI_NODATA;
 }
 
 static void *
@@ -120,6 +122,13 @@ resolve_begin(const char *host, const char *port)
 		atomic_store(&r->done, true);
 	else if (!look_up_later(r))
 		resolve_end(&r);
+	return r;
+}
+
+struct resolve *
+resolve_hold(struct resolve *r)
+{
+	atomic_fetch_add(&r->holders, 1);
 	return r;
 }
 

@@ -32,11 +32,19 @@ struct resolve;
 
 /* Begins to resolve a host (name or address) and a decimal port; NULL (errno set) if it can't. */
 struct resolve *resolve_begin(const char *host, const char *port);
-/* WAIT until *fd is readable; DONE with *answer filled; FAIL with *reason, a static sentence. */
+/* One more holder of the same lookup, who ends it for himself with resolve_end(). */
+struct resolve *resolve_hold(struct resolve *r);
+/*
+ * WAIT until its descriptor is readable; DONE with *answer filled; FAIL with *reason, a static
+ * sentence. Once it is over it says the same whenever it is asked.
+ */
 enum run resolve_run(struct resolve *r, struct resolve_answer *answer, const char **reason);
-/* The descriptor to wait for; -1 if none is needed. */
+/*
+ * The descriptor to wait for, which becomes readable and stays so; -1 if none is needed. Holders
+ * that wait in the same loop need a duplicate each.
+ */
 int resolve_fd(const struct resolve *r);
-/* Ends it in any state; NULL is fine; the pointer becomes NULL. */
+/* Ends it for this holder in any state; NULL is fine; the pointer becomes NULL. */
 void resolve_end(struct resolve **r);
 
 #endif

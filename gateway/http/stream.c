@@ -9,6 +9,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "gateway/base/clock.h"
+
 /* What went wrong last in OpenSSL, in words. */
 static const char *
 tls_reason(const char *otherwise)
@@ -18,6 +20,24 @@ tls_reason(const char *otherwise)
 
 	ERR_clear_error();
 	return reason == NULL ? otherwise : reason;
+}
+
+/*
+ * The server gave a session. A copy is kept, since OpenSSL spoils one whose connection breaks. One
+ * from a resumed handshake is not, or the certificate would be verified once and never again.
+ */
+static int
+take_session(SSL *tls, SSL_SESSION *session)
+{
+	struct stream_trust *with = SSL_get_app_data(tls);
+	SSL_SESSION *copy;
+
+	if (SSL_session_reused(tls) || SSL_get_SSL_CTX(tls) != with->context ||
+	    !SSL_SESSION_is_resumable(session) || (copy = SSL_SESSION_dup(session)) == NULL)
+		return 0;
+	SSL_SESSION_free(with->session);
+	with->session = copy;
+	return 0;
 }
 
 SSL_CTX *
@@ -36,6 +56,9 @@ stream_tls_context(const char *ca_file, const char **reason)
 	}
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
+	SSL_CTX_set_session_cache_mode(context,
+	    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context, take_session);
 	return context;
 }
 
@@ -70,10 +93,29 @@ stream_connected(struct stream *s)
 	return s->error != 0 ? RUN_FAIL : RUN_DONE;
 }
 
-bool
-stream_start_tls(struct stream *s, SSL_CTX *context, const char *host, bool ip_literal)
+/* Offers the session to the server, or forgets it when it is too old. */
+static void
+offer_session(SSL *tls, struct stream_trust *with)
 {
-	SSL *tls = SSL_new(context);
+	int64_t age_s = clock_wall_s() - (int64_t)SSL_SESSION_get_time(with->session);
+	SSL_SESSION *copy;
+
+	if (age_s < 0 || age_s >= STREAM_SESSION_S) {
+		SSL_SESSION_free(with->session);
+		with->session = NULL;
+		return;
+	}
+	/* a copy again: one that was used can't be offered again, and others connect meanwhile */
+	copy = SSL_SESSION_dup(with->session);
+	if (copy != NULL)
+		(void)SSL_set_session(tls, copy);
+	SSL_SESSION_free(copy);
+}
+
+bool
+stream_start_tls(struct stream *s, struct stream_trust *with, const char *host, bool ip_literal)
+{
+	SSL *tls = SSL_new(with->context);
 	bool named;
 
 	if (tls == NULL)
@@ -89,6 +131,9 @@ stream_start_tls(struct stream *s, SSL_CTX *context, const char *host, bool ip_l
 		return false;
 	}
 	SSL_set_connect_state(tls);
+	SSL_set_app_data(tls, with);
+	if (with->session != NULL)
+		offer_session(tls, with);
 	s->tls = tls;
 	return true;
 }
@@ -175,6 +220,41 @@ stream_read(struct stream *s, void *p, size_t size, size_t *n)
 		return plain_outcome(s, POLLIN);
 	*n = (size_t)got;
 	return RUN_DONE;
+}
+
+bool
+stream_is_under(const struct stream *s, const SSL_CTX *context)
+{
+	return s->tls == NULL || SSL_get_SSL_CTX(s->tls) == context;
+}
+
+bool
+stream_resumed(const struct stream *s)
+{
+	return s->tls != NULL && SSL_session_reused(s->tls) == 1;
+}
+
+bool
+stream_is_quiet(struct stream *s)
+{
+	char byte;
+	size_t n;
+
+	/* with TLS the bytes may be a new session, which is read by the way */
+	if (s->tls != NULL)
+		return stream_read(s, &byte, 1, &n) == RUN_WAIT && s->events == POLLIN;
+	return recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+void
+stream_end(struct stream *s)
+{
+	if (s->tls != NULL) {
+		ERR_clear_error();
+		(void)SSL_shutdown(s->tls);
+		ERR_clear_error();
+	}
+	stream_close(s);
 }
 
 void
