@@ -236,6 +236,7 @@ broke(struct fetch *f, const char *reason)
 	if (!f->dial.reused || f->heard)
 		return fail(f, FETCH_BROKEN, "%s", reason);
 	f->origin->counts->retried++;
+	reply_init(&f->reply, f->reply.body_max);
 	dial_again(&f->dial);
 	f->stage = FETCH_DIAL;
 	return RUN_DONE;

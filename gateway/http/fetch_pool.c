@@ -6,7 +6,7 @@
 
 #include "gateway/http/origin.h"
 
-#define TEND_MS	1000	/* between two looks at what is kept */
+#define TEND_MS	1000	/* between two looks at what is kept, at most */
 
 struct fetch_pool {
 	struct task			 task;
@@ -18,13 +18,20 @@ struct fetch_pool {
 	unsigned			 n_origins;
 };
 
+static uint64_t
+next_look_ms(const struct fetch_pool *pool)
+{
+	return loop_now_ms(pool->loop) +
+	    (pool->limits.idle_ms < TEND_MS ? pool->limits.idle_ms : TEND_MS);
+}
+
 static void
 run(struct loop *loop, struct task *task)
 {
 	struct fetch_pool *pool = (struct fetch_pool *)task;
-	uint64_t now_ms = loop_now_ms(loop);
+	unsigned left = fetch_pool_tend(pool, loop_now_ms(loop));
 
-	task_deadline(loop, task, fetch_pool_tend(pool, now_ms) > 0 ? now_ms + TEND_MS : 0);
+	task_deadline(loop, task, left > 0 ? next_look_ms(pool) : 0);
 }
 
 struct fetch_pool *
@@ -155,7 +162,7 @@ fetch_pool_leave(struct fetch_pool *pool, struct origin *o)
 	o->in_flight--;
 	pool->counts.in_flight--;
 	if (pool->loop != NULL && o->n_kept > 0 && pool->task.deadline_ms == 0)
-		task_deadline(pool->loop, &pool->task, loop_now_ms(pool->loop) + TEND_MS);
+		task_deadline(pool->loop, &pool->task, next_look_ms(pool));
 }
 
 unsigned

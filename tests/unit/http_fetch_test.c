@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/http/url.h"
+#include "tests/unit/certificate_support.h"
 
 /*
  * A server in a thread that plays one script per connection: reads a head, then writes the bytes,
@@ -382,41 +382,6 @@ START_TEST(urls)
 	ck_assert(url_follow(&v, &u, SPAN("/y?z")) && url_same_origin(&u, &v));
 }
 END_TEST
-
-/*
- * A certificate for `name` (as "DNS:..." or "IP:...") signed by itself, in a file and a server's
- * context.
- */
-static SSL_CTX *
-make_certificate(const char *name, const char *path)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *x = X509_new();
-	X509V3_CTX context;
-	FILE *file = fopen(path, "w");
-	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
-
-	X509_set_version(x, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), -60);
-	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-	    (const unsigned char *)"test", -1, -1, 0);
-	X509_set_issuer_name(x, X509_get_subject_name(x));
-	X509V3_set_ctx(&context, x, x, NULL, NULL, 0);
-	X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, name);
-	X509_add_ext(x, san, -1);
-	X509_EXTENSION_free(san);
-	X509_sign(x, key, EVP_sha256());
-	ck_assert_int_eq(PEM_write_X509(file, x), 1);
-	fclose(file);
-	ck_assert_int_eq(SSL_CTX_use_certificate(tls, x), 1);
-	ck_assert_int_eq(SSL_CTX_use_PrivateKey(tls, key), 1);
-	X509_free(x);
-	EVP_PKEY_free(key);
-	return tls;
-}
 
 /*
  * One row: whom the certificate names, whether it is trusted, the server's newest TLS, a word or
