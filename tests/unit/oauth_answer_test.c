@@ -69,5 +69,24 @@ START_TEST(without_memory_a_bare_status)
 }
 END_TEST
 
+START_TEST(a_verdict_for_want_of_something_is_no_refusal)
+{
+	for (int i = 0; i < VERDICT_COUNT; i++) {
+		enum fault wrong = fault_of_verdict((enum verdict)i);
+
+		if (wrong == FAULT_COUNT)
+			continue;
+		receive("");
+		fault(&request, wrong);
+		ck_answer(503, "Retry-After: ", "temporarily_unavailable");
+	}
+	ck_assert_int_eq(fault_of_verdict(VERDICT_KEYS_UNAVAILABLE), FAULT_NO_KEYS);
+	ck_assert_int_eq(fault_of_verdict(VERDICT_REVOCATIONS_UNSURE), FAULT_UNSURE);
+	ck_assert_int_eq(fault_of_verdict(VERDICT_REVOKED), FAULT_COUNT);
+	ck_assert_int_eq(fault_of_verdict(VERDICT_ACTIVE), FAULT_COUNT);
+}
+END_TEST
+
 SUITE_RUN("oauth_answer", every_row_is_a_whole_answer, says_how_long_to_wait_and_what_is_left,
-    a_good_answer_tells_it_too, without_memory_a_bare_status)
+    a_good_answer_tells_it_too, without_memory_a_bare_status,
+    a_verdict_for_want_of_something_is_no_refusal)

@@ -134,6 +134,53 @@ START_TEST(what_was_given_shrinks_and_never_grows)
 }
 END_TEST
 
+static void
+ck_within(const char *form, const char *of, const char *scope)
+{
+	ask(form);
+	ck_assert_msg(settle_scope_within(&request, span_of(of)) == STEP_NEXT, "%s of %s", form, of);
+	ck_assert_span(oauth.scope, span_of(scope));
+}
+
+static void
+ck_not_within(const char *form, const char *of)
+{
+	ask(form);
+	ck_assert_msg(settle_scope_within(&request, span_of(of)) == STEP_END, "%s of %s", form, of);
+	ck_answer(400, "no-store", "invalid_scope");
+}
+
+START_TEST(a_scope_that_comes_of_another_is_within_both)
+{
+	char many[8192];
+	struct text t = TEXT_OVER(many);
+
+	ck_within("", "c:d x b", "c:d b");
+	ck_within("scope=b", "c:d x b", "b");
+	ck_within("scope=b+c:d", "c:d x b b", "c:d b");
+	ck_within("", "b  b", "b");
+	ck_not_within("scope=x", "c:d x b");
+	ck_not_within("scope=a", "c:d x b");
+	ck_not_within("scope=b+x", "c:d x b");
+	ck_not_within("", "x y");
+	ck_not_within("", "");
+	ck_not_within("scope=b", "");
+	client.n_scopes = 0;
+	ck_within("", "x b x", "x b");
+	ck_within("scope=b", "x b x", "b");
+	ck_not_within("scope=a", "x b");
+	ck_not_within("", "");
+	/* what is beyond the limit is left out, not let through */
+	for (unsigned i = 0; i < 600; i++)
+		text_fmt(&t, "w%u ", i);
+	text_char(&t, '\0');
+	ck_within("scope=w511", many, "w511");
+	ck_not_within("scope=w512", many);
+	client.n_scopes = 3;
+}
+END_TEST
+
 SUITE_RUN("oauth_settle", a_scope_has_one_spelling, a_scope_reaches_no_further_than_the_clients,
     an_audience_has_one_spelling, an_audience_is_one_that_the_client_may_reach,
-    what_was_given_shrinks_and_never_grows)
+    what_was_given_shrinks_and_never_grows,
+    a_scope_that_comes_of_another_is_within_both)
