@@ -63,7 +63,8 @@ const signLater = promisify(sign);
 
 function claimsOf(letter, n) {
   const at = now();
-  const times = letter === 'e' ? { iat: at - 7200, exp: at - 3600 } : { iat: at, exp: at + lifeOf(n) };
+  const past = { iat: at - 7200, exp: at - 3600 };
+  const times = letter === 'e' ? past : { iat: at, exp: at + lifeOf(n) };
   return {
     iss: ISSUER,
     sub: `user-bench-${n}`,
