@@ -6,8 +6,8 @@
 
 const struct flow flow_table[FLOW_COUNT] = {
 	[FLOW_PROXY] = { "proxy", { find_route, find_token, recall_verdict,
-	    look_up_token, verify_token, check_revocation, check_policy, limit_rate, check_form,
-	    forward } },
+	    look_up_token, verify_token, check_revocation, know_consumer, check_policy, limit_rate,
+	    check_form, forward } },
 	[FLOW_TOKEN] = { "token", { read_form, authenticate_client, choose_grant } },
 	[FLOW_INTROSPECT] = { "introspect", { read_form, authenticate_client, take_token,
 	    recall_verdict, look_up_token, verify_token, describe_token } },

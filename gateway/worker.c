@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "gateway/access/consumer.h"
 #include "gateway/base/bell.h"
 #include "gateway/base/log.h"
 #include "gateway/db/db.h"
@@ -31,6 +32,7 @@ struct worker {
 	struct outbox		*outbox;	/* NULL: each send is a system call */
 	struct gate		*gate;
 	struct db		*db;		/* NULL: no database is configured */
+	struct book		*consumers;	/* NULL: they don't matter, or the same */
 	struct endpoints	 endpoints;
 	struct signer		*signer;	/* NULL: no token service is configured */
 	struct service		*service;	/* the same */
@@ -142,9 +144,13 @@ reach_database(struct worker *w)
 		return true;
 	w->db = db_open(w->loop, p->config->database, p->shared, p->slot);
 	w->gate->db = w->db;
-	if (w->db == NULL)
-		log_error("out of memory");
-	return w->db != NULL;
+	if (w->db != NULL && consumers_matter(p->config))
+		w->consumers = book_new(w->loop, w->db, p->shared, &consumer_book);
+	w->gate->consumers = w->consumers;
+	if (w->db != NULL && (w->consumers != NULL || !consumers_matter(p->config)))
+		return true;
+	log_error("out of memory");
+	return false;
 }
 
 /* What the gate needs where this gateway issues tokens. */
@@ -239,6 +245,7 @@ worker_main(struct process *process)
 	}
 	doorman_free(&w.doorman);
 	gate_free(&w.gate);
+	book_free(&w.consumers);
 	service_close(&w.service);
 	endpoints_close(&w.endpoints);
 	signer_close(&w.signer);

@@ -28,6 +28,11 @@ step_function look_up_token;
 step_function verify_token;
 /* Turns the verdict on a good token that was revoked, or may have been; refuses nothing itself. */
 step_function check_revocation;
+/*
+ * Turns the verdict on a good token whose consumer is not known here, if its issuer wants that;
+ * refuses nothing itself.
+ */
+step_function know_consumer;
 /* Applies the route's policy to the facts: issuers, audience, scopes, and the size of the body. */
 step_function check_policy;
 /* Holds the consumer, address or route to its rate. */

@@ -28,6 +28,8 @@ refuse_verdict(struct request *r)
 		return refuse_for_now(r, REFUSE_NO_REVOCATIONS);
 	case VERDICT_STORE_UNAVAILABLE:
 		return refuse_for_now(r, REFUSE_NO_STORE);
+	case VERDICT_CONSUMERS_UNAVAILABLE:
+		return refuse_for_now(r, REFUSE_NO_CONSUMERS);
 	case VERDICT_NO_MEMORY:
 		return refuse(r, REFUSE_NO_MEMORY);
 	case VERDICT_ACTIVE:
@@ -47,6 +49,7 @@ refuse_verdict(struct request *r)
 	case VERDICT_TOO_LARGE:
 	case VERDICT_REVOKED:
 	case VERDICT_UNKNOWN_TOKEN:
+	case VERDICT_UNKNOWN_CONSUMER:
 	case VERDICT_COUNT:
 		break;
 	}

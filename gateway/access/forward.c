@@ -82,8 +82,7 @@ begin_exchange(struct request *r)
 
 	if (e == NULL)
 		return NULL;
-	struct span key = r->authenticated
-	    ? facts_get(r->judgement.facts, FACTS_CONSUMER) : r->client;
+	struct span key = r->authenticated ? request_consumer(r) : r->client;
 	call_begin(&e->call, r->route->upstream, r->task, r->head.method,
 	    hash_bytes(key.p, key.n, r->gate->shared->control->boot_key), r->gate->limits,
 	    r->answer_fields);

@@ -24,7 +24,7 @@ cell_key(const struct request *r)
 
 	switch (r->route->config->rate_by) {
 	case RATE_BY_CONSUMER:
-		who = r->authenticated ? facts_get(r->judgement.facts, FACTS_CONSUMER) : r->client;
+		who = r->authenticated ? request_consumer(r) : r->client;
 		break;
 	case RATE_BY_IP:
 		who = r->client;

@@ -3,7 +3,7 @@
 #include "gateway/access/forwarded.h"
 #include "gateway/base/text.h"
 
-#define OWN_ROOM	512	/* for the lines of a fixed size */
+#define OWN_ROOM	640	/* for the lines of a fixed size */
 
 static void
 put_field(struct text *t, struct span name, struct span value)
@@ -97,6 +97,29 @@ route_makes(const struct config_route *route, const char *header)
 	return false;
 }
 
+/*
+ * The block that was made with the facts. Of a consumer that the store knows it is the store that
+ * says how it is called, now as then.
+ */
+static void
+put_consumer(struct text *t, const struct request *r)
+{
+	struct span block = facts_get(r->judgement.facts, FACTS_HEADERS);
+
+	if (r->consumer.n > 0) {
+		put_field(t, SPAN("X-Consumer-ID"), r->consumer);
+		put_field(t, SPAN("X-Consumer-Username"), r->consumer);
+		if (r->custom_id.n > 0)
+			put_field(t, SPAN("X-Consumer-Custom-ID"), r->custom_id);
+		while (span_starts_nocase(block, SPAN("X-Consumer-"))) {
+			const char *end = memchr(block.p, '\n', block.n);
+
+			block = span_skip(block, (size_t)(end - block.p) + 1);
+		}
+	}
+	text_put(t, block);
+}
+
 /* Who calls: of a token the block that was made with its facts, and the claims that are wanted. */
 static void
 put_identity(struct text *t, const struct request *r)
@@ -109,7 +132,7 @@ put_identity(struct text *t, const struct request *r)
 			text_put(t, SPAN("X-Anonymous-Consumer: true\r\n"));
 		return;
 	}
-	text_put(t, facts_get(r->judgement.facts, FACTS_HEADERS));
+	put_consumer(t, r);
 	for (size_t i = 0; i < route->n_claim_headers; i++)
 		put_claim(t, r, &route->claim_headers[i]);
 	for (size_t i = 0; i < issuer->n_claim_headers; i++)
@@ -160,7 +183,7 @@ room_for(const struct request *r, const struct server *server)
 		const struct config_issuer *issuer = r->judgement.issuer;
 		const struct facts *facts = r->judgement.facts;
 
-		n += facts->size;
+		n += facts->size + 2 * r->consumer.n + r->custom_id.n;
 		n += room_for_claims(facts, route->claim_headers, route->n_claim_headers);
 		n += room_for_claims(facts, issuer->claim_headers, issuer->n_claim_headers);
 	}

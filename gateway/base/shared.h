@@ -65,7 +65,7 @@ struct shared_control {
 	_Atomic uint64_t	 reloads_good;
 	_Atomic uint64_t	 reloads_bad;
 	_Atomic uint64_t	 restarts;		/* children that died and were replaced */
-	/* counted up whenever some client of the token service has changed or gone */
+	/* counted up whenever some client or consumer has changed or gone */
 	_Atomic uint64_t	 clients_generation;
 	/* bits of enum identity_kind: of which kinds something was ever revoked */
 	_Atomic uint32_t	 revoked_kinds;

@@ -23,6 +23,22 @@ is_name(const char *text)
 	    memchr(s.p, '\t', s.n) == NULL && span_eq(span_trim(s), s);
 }
 
+/* Adds it and tells all gateways, some of which may remember that there is none such. */
+static PGresult *
+add_row(struct store *s, const char *name, const char *custom_id)
+{
+	const char *values[] = { name, custom_id };
+	PGresult *result = NULL;
+
+	if (feed_begin(s))
+		result = store_ask(s, "INSERT INTO consumers (name, custom_id) VALUES ($1, $2) "
+		    "RETURNING id, name, custom_id", 2, values);
+	if (result != NULL && feed_change(s, name) && store_commit(s))
+		return result;
+	PQclear(result);
+	return NULL;
+}
+
 static int
 add(const struct order *order)
 {
@@ -38,10 +54,8 @@ add(const struct order *order)
 		return order_wrong(order, "\"%s\" is not accepted (accepted: up to %d bytes of "
 		    "text without control characters and outer spaces)",
 		    is_name(name) ? custom_id : name, NAME_MAX_BYTES);
-	const char *values[] = { name, custom_id };
 	if (store_open(&s, order))
-		result = store_ask(&s, "INSERT INTO consumers (name, custom_id) VALUES ($1, $2) "
-		    "RETURNING id, name, custom_id", 2, values);
+		result = add_row(&s, name, custom_id);
 	if (result != NULL && s.json)
 		store_show_row(&s, result);
 	else if (result != NULL)
@@ -112,6 +126,21 @@ show(const struct order *order)
 	return status;
 }
 
+/* Revokes what all of these clients have. False after a complaint. */
+static bool
+end_clients(struct store *s, const PGresult *clients)
+{
+	int n = PQntuples(clients);
+	bool good = n == 0 || s->service != NULL;
+
+	if (!good)
+		order_failed("the consumer has clients, and %s has no token_service section",
+		    s->config->path);
+	for (int i = 0; good && i < n; i++)
+		good = feed_end_client(s, PQgetvalue(clients, i, 0), PQgetvalue(clients, i, 1));
+	return good;
+}
+
 /* Revokes what the consumer's clients have, then removes it with them; -1 after a complaint. */
 static int
 remove_all(struct store *s, const char *name)
@@ -121,15 +150,13 @@ remove_all(struct store *s, const char *name)
 	PGresult *clients = store_ask(s, "SELECT l.id, l.client_id" TABLES "WHERE c.name = $1 "
 	    "AND l.id IS NOT NULL FOR UPDATE OF c", 1, &name);
 	int n = clients == NULL ? -1 : PQntuples(clients);
-	bool good = n >= 0;
+	bool good = n >= 0 && end_clients(s, clients);
 
-	for (int i = 0; good && i < n; i++)
-		good = feed_end_client(s, PQgetvalue(clients, i, 0), PQgetvalue(clients, i, 1));
 	PQclear(clients);
 	int removed = good ? store_do(s, "DELETE FROM consumers WHERE name = $1", 1, &name) : -1;
 	if (removed == 0)
 		unknown(name);
-	return removed == 1 && store_commit(s) ? n : -1;
+	return removed == 1 && feed_change(s, name) && store_commit(s) ? n : -1;
 }
 
 static int
@@ -142,7 +169,7 @@ take_away(const struct order *order)
 
 	if (!order_read(order, arguments, 1))
 		return CLI_USAGE;
-	if (store_open_service(&s, order))
+	if (store_open(&s, order))
 		n = remove_all(&s, name);
 	if (n >= 0 && s.json)
 		printf("{\"removed\": true, \"clients\": %d}\n", n);

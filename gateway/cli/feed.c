@@ -37,10 +37,12 @@ feed_revoke(struct store *s, const struct feed_entry *entry)
 }
 
 bool
-feed_change(struct store *s, const char *client_id)
+feed_change(struct store *s, const char *name)
 {
-	return feed_revoke(s, &(struct feed_entry){ IDENTITY_CHANGE, s->service->issuer,
-	    client_id, FEED_ALL, clock_wall_s() + CHANGE_S });
+	const char *issuer = s->service == NULL ? "" : s->service->issuer;
+
+	return feed_revoke(s, &(struct feed_entry){ IDENTITY_CHANGE, issuer, name, FEED_ALL,
+	    clock_wall_s() + CHANGE_S });
 }
 
 int64_t

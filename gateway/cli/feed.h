@@ -28,8 +28,8 @@ struct feed_entry {
 
 /* Adds a revocation. False after a complaint. */
 bool feed_revoke(struct store *s, const struct feed_entry *entry);
-/* Tells that the record of a client has changed. */
-bool feed_change(struct store *s, const char *client_id);
+/* Tells that the record of a client or consumer has changed. */
+bool feed_change(struct store *s, const char *name);
 
 /*
  * When the last token that our token service has made, or will make before everybody has heard

@@ -139,6 +139,25 @@ check_keys(struct build *b, const struct section *s, const struct config_issuer 
 		build_warn(b, s, "ca_file", "it is not used: keys come from jwks_file");
 }
 
+static void
+check_consumers(struct build *b, const struct section *s, const struct config_issuer *i)
+{
+	bool refuses = i->unknown_consumers == UNKNOWN_CONSUMERS_REFUSE;
+
+	for (size_t n = 0; n < i->n_consumers; n++)
+		if (i->consumers[n].n == 0)
+			build_error(b, s, "consumers",
+			    "a member is empty (accepted: values of the claim that names the "
+			    "consumer, as in {\"orders-app\"})");
+	if (refuses && i->n_consumers == 0 && b->config->database == NULL)
+		build_error(b, s, "unknown_consumers",
+		    "no consumer is known, so nothing could pass (accepted: \"refuse\" with "
+		    "consumers or a database section; or \"allow\")");
+	if (!refuses && i->n_consumers > 0)
+		build_warn(b, s, "consumers",
+		    "they say nothing unless unknown_consumers is \"refuse\": others pass too");
+}
+
 /* Another source of keys is another issuer to the caches: no key of the old one stays. */
 static uint64_t
 make_id(const struct config_issuer *i)
@@ -166,6 +185,7 @@ build_issuer(struct build *b, const struct section *s, struct config_issuer *i)
 	build_claim_headers(b, s, &i->claim_headers, &i->n_claim_headers);
 	check_algorithms(b, s, i);
 	check_keys(b, s, i);
+	check_consumers(b, s, i);
 	if (i->leeway_s > LEEWAY_WARN_S)
 		build_warn(b, s, "leeway", "%llu s is more than clocks differ (usual: up to %d)",
 		    (unsigned long long)i->leeway_s, LEEWAY_WARN_S);

@@ -107,6 +107,12 @@ struct config_token_service {
 /* The issuer that is the token service; no section may have this name. */
 #define CONFIG_ISSUER_OWN	"self"
 
+/* What becomes of consumers that nobody has made known here. */
+enum config_unknown_consumers {
+	UNKNOWN_CONSUMERS_ALLOW,	/* they pass as themselves */
+	UNKNOWN_CONSUMERS_REFUSE,
+};
+
 /* A claim that the server is told of in a header. */
 struct config_claim_header {
 	const char	*claim;		/* "email", or "realm_access.roles" */
@@ -141,6 +147,9 @@ struct config_issuer {
 	size_t			  n_token_types;
 	const char		 *consumer_claim;	/* "": client_id, else azp, else sub */
 	const char		 *scope_claim;		/* "": scope, else scp */
+	enum config_unknown_consumers unknown_consumers;
+	struct span		 *consumers;		/* known, beside those of the database */
+	size_t			  n_consumers;
 	/* on every route that accepts it; a route's own of the same header come first */
 	struct config_claim_header *claim_headers;
 	size_t			  n_claim_headers;

@@ -20,8 +20,6 @@
 
 #define KNOWN_MAX	10000
 #define OTHER_MAX	1000
-#define KNOWN_MS	60000
-#define UNKNOWN_MS	5000
 #define RETRY_MS	1000	/* between two queries that nobody waits for */
 #define BUCKETS		16384
 
@@ -305,7 +303,8 @@ add_page(struct book *book, struct span id)
 static bool
 is_fresh(const struct book_page *page, uint64_t generation, uint64_t began_ms)
 {
-	uint64_t kept_ms = page->state == PAGE_RECORD ? KNOWN_MS : UNKNOWN_MS;
+	const struct book_kind *kind = page->book->kind;
+	uint64_t kept_ms = page->state == PAGE_RECORD ? kind->known_ms : kind->unknown_ms;
 
 	return page->state != PAGE_EMPTY && page->generation >= generation &&
 	    (page->asked_ms >= began_ms ||

@@ -1,14 +1,14 @@
 /*
  * A book: what is known of the store's records of one kind, per worker.
  *
- * A record is looked up once and believed for a minute, or until the store says that some record
+ * A record is looked up once and believed for a while, or until the store says that some record
  * has changed (the generation in shared memory), so that most requests need no query. One query at
  * a time is under way for an id, whoever waits for it. Ids that nothing has are remembered for a
  * few seconds, apart from the others, so that made-up ones push no record out. Both are bounded;
  * the ones not used for longest are forgotten first.
  *
  * While the database is away, records that are not fresh are not used, except those of a kind that
- * may outlive their minute: these answer until a change is heard of, and are looked up meanwhile.
+ * may outlive their time: these answer until a change is heard of, and are looked up meanwhile.
  */
 #ifndef GATEWAY_DB_BOOK_H
 #define GATEWAY_DB_BOOK_H
@@ -23,6 +23,10 @@ struct book;
 struct book_entry;
 struct book_page;
 
+/* For records of which the feed tells every change: the usual times. */
+#define BOOK_KNOWN_MS	60000
+#define BOOK_UNKNOWN_MS	5000
+
 /* What a book is about. */
 struct book_kind {
 	enum sql	 statement;		/* its one parameter is the id */
@@ -32,7 +36,9 @@ struct book_kind {
 	 */
 	bool		(*read)(const struct db_query *query, struct span id, void **record);
 	void		(*free)(void *record);
-	bool		  outlives;		/* its minute, while nothing has changed */
+	/* so long an answer is believed, if no change is heard of */
+	uint64_t	  known_ms, unknown_ms;
+	bool		  outlives;		/* later a record answers too, and is looked up */
 };
 
 enum book_answer {

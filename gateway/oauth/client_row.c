@@ -218,4 +218,5 @@ read_client(const struct db_query *query, struct span id, void **record)
 	return true;
 }
 
-const struct book_kind client_book = { SQL_FIND_CLIENT, read_client, free_client, false };
+const struct book_kind client_book = { SQL_FIND_CLIENT, read_client, free_client, BOOK_KNOWN_MS,
+	BOOK_UNKNOWN_MS, false };

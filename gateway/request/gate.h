@@ -32,6 +32,7 @@ struct endpoint {
 };
 
 struct access_log;
+struct book;
 struct client;
 struct db;
 struct errand;
@@ -55,6 +56,7 @@ struct gate {
 	struct upstream		**upstreams;	/* in the order of the configuration */
 	struct recall		*recall;
 	struct db		*db;		/* NULL: no database is configured */
+	struct book		*consumers;	/* NULL: no issuer wants to know them */
 	struct signer		*signer;	/* NULL: no token service is configured */
 	const struct seal_key	*opaque_key;	/* of its opaque tokens; NULL: the same */
 	struct service		*service;	/* of gateway/oauth; NULL: the same */

@@ -62,6 +62,12 @@ request_judge_next(struct request *r, struct span token)
 	r->keys_attempts = 0;
 }
 
+struct span
+request_consumer(const struct request *r)
+{
+	return r->consumer.n > 0 ? r->consumer : facts_get(r->judgement.facts, FACTS_CONSUMER);
+}
+
 void
 request_answer(struct request *r, unsigned status, struct span fields, struct span body)
 {

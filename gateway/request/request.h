@@ -23,6 +23,7 @@
 #include "gateway/token/recall.h"
 #include "upstream/call.h"
 
+struct book_search;
 struct carrier;
 struct flow;
 struct lookup;
@@ -127,6 +128,7 @@ struct request {
 	bool			 authenticated;	/* facts hold and the route's policy accepts them */
 	bool			 judged;	/* the judgement says something */
 	struct judgement	 judgement;
+	struct book_search	*consumer_search;	/* of access/consumer.c; NULL: none */
 	struct lookup		*lookup;	/* of access/opaque.c; NULL: none */
 	uint64_t		 keys_deadline_ms;	/* waiting for fresh keys; 0: not */
 	uint32_t		 keys_attempts;		/* of the keeper, when the wait began */
@@ -143,7 +145,12 @@ struct request {
 
 	struct exchange		*exchange;	/* of access/forward.c; NULL: none */
 	struct oauth		*oauth;		/* of the token service's endpoints; NULL: none */
-	struct span		 consumer;	/* whose client asks there */
+	/*
+	 * As the store names it: whose client asks there, or, on a route, whom the token's claim
+	 * means; empty: as the token names it.
+	 */
+	struct span		 consumer;
+	struct span		 custom_id;	/* of that consumer, on a route; empty: none */
 	/* the verdict to log and count, where it is not on a token; NULL: none */
 	const char		*outcome;
 	uint16_t		 outcome_label;
@@ -170,6 +177,8 @@ void request_free(struct request **request);
  */
 void request_judge_next(struct request *r, struct span token);
 
+/* Who calls with the token, which must be good: the name that limits and logs go by. */
+struct span request_consumer(const struct request *r);
 /* Sends a small answer of our own. `fields` and `body` must live in the arena or be static. */
 void request_answer(struct request *r, unsigned status, struct span fields, struct span body);
 

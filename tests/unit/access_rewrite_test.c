@@ -145,6 +145,32 @@ START_TEST(says_who_calls)
 }
 END_TEST
 
+/* The store has the last word on how a consumer is called that it knows. */
+START_TEST(a_known_consumer_is_called_as_the_store_calls_it)
+{
+	static char name[255], custom_id[255];
+
+	memset(name, 'n', sizeof(name));
+	memset(custom_id, 'c', sizeof(custom_id));
+	receive("X-Consumer-Custom-ID: evil\r\n");
+	judge_active(CLAIMS);
+	request.authenticated = true;
+	request.consumer = SPAN("acme");
+	ck_one("X-Consumer-ID: acme");
+	ck_one("X-Consumer-Username: acme");
+	ck_none("X-Consumer-Custom-ID");
+	ck_one("X-Credential-Identifier: app");
+	ck_one("X-Authenticated-Scope: a b");
+	ck_one("X-Authenticated-Userid: alice");
+	request.custom_id = SPAN("17");
+	ck_one("X-Consumer-Custom-ID: 17");
+	/* all of the longest has room */
+	request.consumer = span_make(name, sizeof(name));
+	request.custom_id = span_make(custom_id, sizeof(custom_id));
+	ck_assert(span_holds(rewritten(), "nnn\r\nX-Consumer-Custom-ID: ccc"));
+}
+END_TEST
+
 /* The issuer's claims, except where the route has something else for the same header. */
 START_TEST(an_issuer_has_claims_of_its_own)
 {
@@ -258,6 +284,7 @@ END_TEST
 
 SUITE_RUN("access_rewrite", writes_the_head_anew, nothing_of_ours_comes_from_a_client,
     connection_takes_along_what_it_names, one_framing, says_who_calls,
-    an_issuer_has_claims_of_its_own, what_decides_is_what_is_sent,
+    a_known_consumer_is_called_as_the_store_calls_it, an_issuer_has_claims_of_its_own,
+    what_decides_is_what_is_sent,
     a_proxy_we_trust_is_believed, without_memory_nothing,
     an_answer_keeps_what_is_not_of_the_connection)

@@ -55,7 +55,8 @@ START_TEST(everything_arrives)
 	    "\"/etc/hostname\"\n"
 	    " token_types = {\"application/AT+JWT\"} algorithms = {ES512, HS256} leeway = 0\n"
 	    " consumer_claim = \"azp\" scope_claim = \"roles\" jwks_refresh = 60 jwks_cooldown = 7\n"
-	    " claim_headers = {\"c.d=X-D\", \"e=X-E\"} }\n"
+	    " claim_headers = {\"c.d=X-D\", \"e=X-E\"}\n"
+	    " unknown_consumers = refuse consumers = {\"app\", \"other app\"} }\n"
 	    "upstream \"u\" { servers = {\"http://[::1]:3000/\", \"http://127.0.0.1\"}\n"
 	    " balance = consistent_hash retries = 0 health_check { path = \"/up\" timeout = 0.2 } "
 	    "}\n"
@@ -84,6 +85,9 @@ START_TEST(everything_arrives)
 	ck_assert(i->n_token_types == 1 && is(i->token_types[0], "at+jwt"));
 	ck_assert_str_eq(i->algorithms[1], "HS256");
 	ck_assert_str_eq(i->scope_claim, "roles");
+	ck_assert(c->issuers[0].unknown_consumers == UNKNOWN_CONSUMERS_ALLOW);
+	ck_assert(i->unknown_consumers == UNKNOWN_CONSUMERS_REFUSE && i->n_consumers == 2);
+	ck_assert(is(i->consumers[1], "other app"));
 	ck_assert_uint_eq(i->n_claim_headers, 2);
 	ck_assert_str_eq(i->claim_headers[0].claim, "c.d");
 	ck_assert_str_eq(i->claim_headers[1].header, "X-E");
@@ -218,6 +222,8 @@ static const struct {
     {"issuer \"b\" { issuer = \"https://b\" audience = {\"x\"} leeway = 61 }", "leeway: 61 s"},
     {"issuer \"b\" { issuer = \"https://b\" audience = {\"x\"} algorithms = {HS256} }",
 	"can make tokens"},
+    {"issuer \"b\" { issuer = \"https://b.test\" audience = {\"x\"} consumers = {\"c\"} }",
+	"consumers: they say nothing unless"},
     {"issuer \"b\" { issuer = \"http://b.test\" audience = {\"x\"} }",
 	"issuer: keys are fetched without TLS"},
     {"issuer \"b\" { issuer = \"urn:b\" audience = {\"x\"} jwks_uri = \"http://b.test/\" }",
@@ -305,7 +311,8 @@ START_TEST(rules_change_with_what_decides)
 		"token_types = {\"jwt\"}", "consumer_claim = \"c\"", "scope_claim = \"s\"",
 		"max_token = \"4K\"", "claim_headers = {\"email=X-Mail\"}", "audience += {\"y\"}",
 		"jwks_uri = \"https://b\"" };
-	static const char *const others[] = { "leeway = 5", "jwks_refresh = 9", "jwks_cooldown = 9",
+	static const char *const others[] = { "unknown_consumers = refuse consumers = {\"c\"}",
+		"leeway = 5", "jwks_refresh = 9", "jwks_cooldown = 9",
 		"validate = local" };
 	uint64_t id, rules, other_id, other_rules;
 

@@ -1,0 +1,24 @@
+/*
+ * Consumers that the store knows, for issuers whose tokens pass for known consumers only. A worker
+ * has a book of them (gateway/db/book.h); what is done to consumers reaches it through the feed.
+ */
+#ifndef GATEWAY_ACCESS_CONSUMER_H
+#define GATEWAY_ACCESS_CONSUMER_H
+
+#include "gateway/base/span.h"
+#include "gateway/conf/config.h"
+#include "gateway/db/book.h"
+
+/* A consumer of the store; both fit for a header. */
+struct consumer {
+	struct span	name;
+	struct span	custom_id;	/* empty: none */
+};
+
+/* The book: an id is a consumer's name or custom id, a record a struct consumer. */
+extern const struct book_kind consumer_book;
+
+/* True if an issuer of the configuration wants its consumers to be known. */
+bool consumers_matter(const struct config *config);
+
+#endif
