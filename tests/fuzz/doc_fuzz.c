@@ -1,6 +1,7 @@
 /*
  * The JSON of a token. What must hold: whatever is accepted, jansson accepts too (no repeated
- * names) and finds the same in it, value by value; as many values are enough as DOC_VALUES() says.
+ * names) and finds the same in it, value by value; as many values are enough as DOC_VALUES() says;
+ * what is written of it reads as the same again, and is written so again.
  */
 #include <jansson.h>
 #include <math.h>
@@ -82,6 +83,35 @@ must_be_same(const struct doc_value *value, const json_t *json)
 	}
 }
 
+static struct text
+write_out(const struct doc_value *values)
+{
+	size_t room = 6 * MAX_BYTES;	/* no byte becomes more than six */
+	struct text t = { malloc(room), 0, room, false };
+
+	fuzz_must(t.p != NULL && doc_write(&t, values));
+	return t;
+}
+
+static void
+must_be_read_again(const struct doc_value *values)
+{
+	static struct doc_value again[MAX_BYTES + 1];
+	struct text one = write_out(values);
+	struct span copy = fuzz_copy(text_span(&one));
+
+	fuzz_must(doc_parse(again, MAX_BYTES + 1, (char *)(uintptr_t)copy.p, copy.n));
+	for (size_t i = 0; i < values->count; i++)
+		fuzz_must(again[i].type == values[i].type && again[i].count == values[i].count &&
+		    span_eq(again[i].name, values[i].name) &&
+		    span_eq(again[i].text, values[i].text));
+	struct text other = write_out(again);
+	fuzz_must(span_eq(text_span(&one), text_span(&other)));
+	free(one.p);
+	free(other.p);
+	fuzz_free(copy);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -105,6 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		if (json != NULL)
 			must_be_same(values, json);
 		json_decref(json);
+		must_be_read_again(values);
 	}
 	free(values);
 	fuzz_free(one);

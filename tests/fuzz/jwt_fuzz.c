@@ -2,7 +2,8 @@
  * Tokens, with a fixed set of keys. An input that begins with "{" is a header and claims (one line
  * each), which are signed here, so that the fuzzer gets past the signature; any other is a token as
  * it stands. What must hold: a token is active only if its signature is by our key, and its claims,
- * read by jansson, say what an active token must say.
+ * read by jansson, say what an active token must say. Of the issuer that is our own, what is
+ * exchanged from it names it and all its ancestors.
  */
 #include <jansson.h>
 #include <openssl/evp.h>
@@ -10,7 +11,9 @@
 
 #include "gateway/base/encode.h"
 #include "gateway/base/text.h"
+#include "gateway/token/doc.h"
 #include "gateway/token/jwt.h"
+#include "gateway/token/lineage.h"
 #include "shm/keys.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -34,7 +37,7 @@ static struct config_issuer issuer = {
 	.name = "main", .issuer = ISSUER, .audience = audience, .n_audience = 1,
 	.algorithms = algorithms, .n_algorithms = 2, .token_types = types, .n_token_types = 3,
 	.consumer_claim = "", .scope_claim = "", .leeway_s = 5, .max_token = 8192, .id = 11,
-	.rules = 1,
+	.rules = 1, .own = true,
 };
 static struct config_claim_header header = { "email", "X-Email" };
 static struct config_route route = { .name = "all", .claim_headers = &header,
@@ -149,6 +152,68 @@ must_be_lines(struct span headers)
 	fuzz_must(headers.n == 0 || headers.p[headers.n - 1] == '\n');
 }
 
+/* The claims of a token that is exchanged from these facts, long enough for any of them. */
+static struct text
+exchange(const struct facts *f)
+{
+	size_t room = lineage_room(f) + 6 * (size_t)f->size + 256;
+	struct text t = { malloc(room), 0, room, false };
+
+	fuzz_must(t.p != NULL);
+	text_str(&t, "{\"iss\":\"" ISSUER "\",\"aud\":\"api\",\"exp\":1800000100,\"jti\":\"new\","
+	    "\"client_id\":\"c\",\"sub\":");
+	text_json(&t, facts_get(f, FACTS_SUBJECT));
+	if (facts_get(f, FACTS_ACT).n > 0) {
+		text_str(&t, ",\"act\":");
+		text_put(&t, facts_get(f, FACTS_ACT));
+	}
+	text_str(&t, ",\"" LINEAGE_CLAIM "\":");
+	size_t before = t.n;
+	lineage_write(&t, f, SPAN(ISSUER));
+	fuzz_must(!t.cut && t.n - before <= lineage_room(f));
+	text_char(&t, '}');
+	return t;
+}
+
+static void
+must_descend(const struct facts *child, const struct facts *f)
+{
+	struct span rest = facts_get(child, FACTS_LINEAGE), theirs = facts_get(f, FACTS_LINEAGE);
+	struct ancestor a, b;
+
+	while (lineage_next(f, &theirs, &b)) {
+		fuzz_must(lineage_next(child, &rest, &a));
+		fuzz_must(memcmp(a.identity, b.identity, IDENTITY_SIZE) == 0);
+		fuzz_must(span_eq(a.issuer, b.issuer) && span_eq(a.subject, b.subject) &&
+		    span_eq(a.client, b.client) && span_eq(a.kid, b.kid) &&
+		    span_eq(a.session, b.session) && a.issued_s == b.issued_s);
+	}
+	fuzz_must(theirs.n == 0 && lineage_next(child, &rest, &a) && rest.n == 0);
+	fuzz_must(memcmp(a.identity, f->identity, IDENTITY_SIZE) == 0);
+	fuzz_must(span_eq(a.session, facts_get(f, FACTS_SESSION)) && a.issued_s == f->iat_s);
+	fuzz_must(span_eq(facts_get(child, FACTS_ACT), facts_get(f, FACTS_ACT)));
+}
+
+static void
+must_be_exchangeable(const struct facts *f)
+{
+	static _Alignas(16) char memory[1 << 17];
+	struct jwt_answer answer;
+	struct arena arena;
+
+	if (facts_get(f, FACTS_SUBJECT).n == 0 || lineage_depth(f) == LINEAGE_MAX)
+		return;
+	struct text t = exchange(f);
+	const struct jwt_claims said = { .text = t.p, .n = t.n };
+	arena_init(&arena, memory, sizeof(memory), 0);
+	enum verdict verdict = jwt_believe(open_checker(), &said, NOW, &arena, &answer);
+	fuzz_must(verdict == VERDICT_ACTIVE || verdict == VERDICT_TOO_LARGE);
+	if (verdict == VERDICT_ACTIVE)
+		must_descend(answer.facts, f);
+	arena_reset(&arena);
+	free(t.p);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -171,6 +236,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		if (facts_claim(answer.facts, SPAN("email"), &value))
 			for (size_t i = 0; i < value.n; i++)
 				fuzz_must((unsigned char)value.p[i] >= 0x20 && value.p[i] != 0x7f);
+		must_be_exchangeable(answer.facts);
 	}
 	arena_reset(&arena);
 	fuzz_free(token);
