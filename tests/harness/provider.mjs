@@ -58,8 +58,17 @@ class Provider {
   }
 }
 
-/** Starts all of it; `service` are lines more in the section, `path` of the issuer. */
-export async function provider({ service = '', path = '', workers = 2 } = {}) {
+/**
+ * Starts all of it; `service` are lines more in the section, `path` of the issuer,
+ * `keys` those of the other issuer, `more` further sections.
+ */
+export async function provider({
+  service = '',
+  path = '',
+  workers = 2,
+  keys = jwksOf(newKey('ES256')),
+  more = '',
+} = {}) {
   const [api, db, port] = await Promise.all([backend(), postgres({ fast: true }), freePort()]);
   await db.migrate();
   const url = `http://127.0.0.1:${port}`;
@@ -69,9 +78,9 @@ export async function provider({ service = '', path = '', workers = 2 } = {}) {
     workers,
     top: `listen "127.0.0.1:${port}" { }`,
     route: 'issuers = {"self"}',
-    more: db.section() + section(issuer, service),
+    more: db.section() + section(issuer, service) + more,
   });
-  const files = { 'jwks.json': jwksOf(newKey('ES256')) };
+  const files = { 'jwks.json': keys };
   const house = new Provider({ api, db, url, issuer, text, files });
   await house.tell(['consumer', 'add', 'shop']);
   house.gw = await gateway(text, { files });
