@@ -119,8 +119,7 @@ know_consumer(struct request *r)
 	case BOOK_WAIT:
 		return STEP_WAIT;
 	case BOOK_FOUND:
-		r->consumer = ((const struct consumer *)r->consumer_search->record)->name;
-		r->custom_id = ((const struct consumer *)r->consumer_search->record)->custom_id;
+		r->known = r->consumer_search->record;
 		break;
 	case BOOK_UNKNOWN:
 		j->verdict = VERDICT_UNKNOWN_CONSUMER;

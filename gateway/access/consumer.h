@@ -5,15 +5,9 @@
 #ifndef GATEWAY_ACCESS_CONSUMER_H
 #define GATEWAY_ACCESS_CONSUMER_H
 
-#include "gateway/base/span.h"
 #include "gateway/conf/config.h"
 #include "gateway/db/book.h"
-
-/* A consumer of the store; both fit for a header. */
-struct consumer {
-	struct span	name;
-	struct span	custom_id;	/* empty: none */
-};
+#include "gateway/request/request.h"
 
 /* The book: an id is a consumer's name or custom id, a record a struct consumer. */
 extern const struct book_kind consumer_book;

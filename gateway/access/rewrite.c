@@ -106,11 +106,11 @@ put_consumer(struct text *t, const struct request *r)
 {
 	struct span block = facts_get(r->judgement.facts, FACTS_HEADERS);
 
-	if (r->consumer.n > 0) {
-		put_field(t, SPAN("X-Consumer-ID"), r->consumer);
-		put_field(t, SPAN("X-Consumer-Username"), r->consumer);
-		if (r->custom_id.n > 0)
-			put_field(t, SPAN("X-Consumer-Custom-ID"), r->custom_id);
+	if (r->known != NULL) {
+		put_field(t, SPAN("X-Consumer-ID"), r->known->name);
+		put_field(t, SPAN("X-Consumer-Username"), r->known->name);
+		if (r->known->custom_id.n > 0)
+			put_field(t, SPAN("X-Consumer-Custom-ID"), r->known->custom_id);
 		while (span_starts_nocase(block, SPAN("X-Consumer-"))) {
 			const char *end = memchr(block.p, '\n', block.n);
 
@@ -183,7 +183,9 @@ room_for(const struct request *r, const struct server *server)
 		const struct config_issuer *issuer = r->judgement.issuer;
 		const struct facts *facts = r->judgement.facts;
 
-		n += facts->size + 2 * r->consumer.n + r->custom_id.n;
+		n += facts->size;
+		if (r->known != NULL)
+			n += 2 * r->known->name.n + r->known->custom_id.n;
 		n += room_for_claims(facts, route->claim_headers, route->n_claim_headers);
 		n += room_for_claims(facts, issuer->claim_headers, issuer->n_claim_headers);
 	}

@@ -210,7 +210,7 @@ put_who(struct text *t, const struct request *r)
 	if (r->consumer.n > 0)
 		put_string(t, SPAN(",\"consumer\":"), r->consumer);
 	else if (facts != NULL)
-		put_string(t, SPAN(",\"consumer\":"), facts_get(facts, FACTS_CONSUMER));
+		put_string(t, SPAN(",\"consumer\":"), request_consumer(r));
 	if (r->judged && r->judgement.issuer != NULL)
 		put_string(t, SPAN(",\"issuer\":"), span_of(r->judgement.issuer->name));
 	text_put(t, SPAN(",\"verdict\":\""));

@@ -58,6 +58,8 @@ request_judge_next(struct request *r, struct span token)
 	r->judged = false;
 	r->judgement = (struct judgement){ .verdict = VERDICT_MALFORMED };
 	r->lookup = NULL;
+	r->consumer_search = NULL;
+	r->known = NULL;
 	r->keys_deadline_ms = 0;
 	r->keys_attempts = 0;
 }
@@ -65,7 +67,7 @@ request_judge_next(struct request *r, struct span token)
 struct span
 request_consumer(const struct request *r)
 {
-	return r->consumer.n > 0 ? r->consumer : facts_get(r->judgement.facts, FACTS_CONSUMER);
+	return r->known != NULL ? r->known->name : facts_get(r->judgement.facts, FACTS_CONSUMER);
 }
 
 void

@@ -104,6 +104,12 @@ struct tally {
 
 #define REQUEST_ID_LEN	32
 
+/* A consumer as the store has it; both fit for a header. */
+struct consumer {
+	struct span	name;
+	struct span	custom_id;	/* empty: none */
+};
+
 struct request {
 	struct gate		*gate;
 	const struct carrier	*carrier;
@@ -129,6 +135,7 @@ struct request {
 	bool			 judged;	/* the judgement says something */
 	struct judgement	 judgement;
 	struct book_search	*consumer_search;	/* of access/consumer.c; NULL: none */
+	const struct consumer	*known;		/* the token's, where it was looked up */
 	struct lookup		*lookup;	/* of access/opaque.c; NULL: none */
 	uint64_t		 keys_deadline_ms;	/* waiting for fresh keys; 0: not */
 	uint32_t		 keys_attempts;		/* of the keeper, when the wait began */
@@ -145,12 +152,7 @@ struct request {
 
 	struct exchange		*exchange;	/* of access/forward.c; NULL: none */
 	struct oauth		*oauth;		/* of the token service's endpoints; NULL: none */
-	/*
-	 * As the store names it: whose client asks there, or, on a route, whom the token's claim
-	 * means; empty: as the token names it.
-	 */
-	struct span		 consumer;
-	struct span		 custom_id;	/* of that consumer, on a route; empty: none */
+	struct span		 consumer;	/* whose client asks there */
 	/* the verdict to log and count, where it is not on a token; NULL: none */
 	const char		*outcome;
 	uint16_t		 outcome_label;
@@ -177,7 +179,7 @@ void request_free(struct request **request);
  */
 void request_judge_next(struct request *r, struct span token);
 
-/* Who calls with the token, which must be good: the name that limits and logs go by. */
+/* Who calls with the token, whose facts must be there: the name that limits and logs go by. */
 struct span request_consumer(const struct request *r);
 /* Sends a small answer of our own. `fields` and `body` must live in the arena or be static. */
 void request_answer(struct request *r, unsigned status, struct span fields, struct span body);

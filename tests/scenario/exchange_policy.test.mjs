@@ -20,6 +20,7 @@ import { SELF, tokenHouse } from '../harness/tokens.mjs';
 const key = newKey('ES256');
 const otherKey = newKey('ES256');
 const OTHER = 'https://other.test';
+const STRICT = 'https://strict.test';
 let house;
 let shop;
 let bff;
@@ -30,7 +31,9 @@ before(async () => {
     keys: jwksOf(key),
     route: 'issuers = {"self", "main"}',
     more: `issuer "other" { issuer = "${OTHER}" audience = {"*"} jwks_file = "jwks.json"
-      consumer_claim = "name" }`,
+      consumer_claim = "name" }
+      issuer "strict" { issuer = "${STRICT}" audience = {"*"} jwks_file = "jwks.json"
+      unknown_consumers = "refuse" consumers = {"listed"} }`,
   });
   shop = await house.client({ id: 'shop', consumer: 'acme', format: 'jwt', scopes: ['read'] });
   bff = await house.client(
@@ -286,4 +289,24 @@ test('while an issuer’s keys have never come, it is 503', async (t) => {
   const answer = await exchange(house, bff, await mint(key), {}, { gw: blind });
   assert.equal(answer.status, 503, answer.body);
   assert.ok(Number(answer.headers['retry-after']) > 0);
+});
+
+test('consumers that are not known on routes are not known here either', async () => {
+  const client = await house.client(
+    exchanger({ id: 'strict-bff', exchange_from: '{strict/*}', delegation: 'allowed' }),
+  );
+  const strictly = (app) => mint(key, { iss: STRICT, client_id: app, sub: `user of ${app}` });
+  const taken = async (subject, form) => {
+    const answer = await exchange(house, client, subject, form);
+    assert.equal(answer.status, 200, answer.body);
+  };
+  await taken(await strictly('listed'));
+  /* the consumer of a client of ours */
+  await taken(await strictly('acme'));
+  await bad(await strictly('stranger'), /^subject_token: .*not known here$/, {}, client);
+  const actor = { actor_token_type: ACCESS };
+  const subject = await strictly('listed');
+  await taken(subject, { ...actor, actor_token: await strictly('acme') });
+  const by = { ...actor, actor_token: await strictly('stranger') };
+  await bad(subject, /^actor_token: .*not known here$/, by, client);
 });

@@ -18,7 +18,7 @@ meet(const char *client_id)
 	receive("Authorization: Bearer a.b.c\r\n");
 	judge_active(claims);
 	ck_assert_int_eq(know_consumer(&request), STEP_NEXT);
-	ck_assert(request.consumer.n == 0 && request.phase == REQUEST_STEPS);
+	ck_assert(request.known == NULL && request.phase == REQUEST_STEPS);
 	return request.judgement.verdict;
 }
 

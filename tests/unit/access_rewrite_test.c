@@ -155,18 +155,19 @@ START_TEST(a_known_consumer_is_called_as_the_store_calls_it)
 	receive("X-Consumer-Custom-ID: evil\r\n");
 	judge_active(CLAIMS);
 	request.authenticated = true;
-	request.consumer = SPAN("acme");
+	struct consumer known = { SPAN("acme"), SPAN("") };
+	request.known = &known;
 	ck_one("X-Consumer-ID: acme");
 	ck_one("X-Consumer-Username: acme");
 	ck_none("X-Consumer-Custom-ID");
 	ck_one("X-Credential-Identifier: app");
 	ck_one("X-Authenticated-Scope: a b");
 	ck_one("X-Authenticated-Userid: alice");
-	request.custom_id = SPAN("17");
+	known.custom_id = SPAN("17");
 	ck_one("X-Consumer-Custom-ID: 17");
 	/* all of the longest has room */
-	request.consumer = span_make(name, sizeof(name));
-	request.custom_id = span_make(custom_id, sizeof(custom_id));
+	known = (struct consumer){ span_make(name, sizeof(name)),
+		span_make(custom_id, sizeof(custom_id)) };
 	ck_assert(span_holds(rewritten(), "nnn\r\nX-Consumer-Custom-ID: ccc"));
 }
 END_TEST
