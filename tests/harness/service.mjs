@@ -79,10 +79,16 @@ export const addClient = async (db, id = 'app') =>
     SELECT '${id}', id, '{}', '{client_credentials}' FROM k RETURNING id`);
 
 /** Puts the row of an opaque token into the store, as if it had been issued; the token. */
-export async function issued(db, client, { life = 300, scope = 'orders:read', aud } = {}) {
+export async function issued(
+  db,
+  client,
+  { life = 300, scope = 'orders:read', aud, subject, claims } = {},
+) {
   const made = opaque();
-  await db.query(`INSERT INTO tokens (id, digest, client, issued_at, expires_at, scope, audience)
-    VALUES ('${made.id}', '\\x${made.digest}', ${client}, now() - interval '5 seconds',
-    now() + interval '${life} seconds', '${scope}', '${JSON.stringify(aud ?? ['orders-api'])}')`);
+  const text = (value) => (value === undefined ? 'NULL' : `'${value}'`);
+  await db.query(`INSERT INTO tokens (id, digest, client, issued_at, expires_at, scope, audience,
+    subject, claims) VALUES ('${made.id}', '\\x${made.digest}', ${client}, now() - interval '5 seconds',
+    now() + interval '${life} seconds', '${scope}', '${JSON.stringify(aud ?? ['orders-api'])}',
+    ${text(subject)}, ${text(claims)})`);
   return made.token;
 }

@@ -54,7 +54,7 @@ const jwt = (claims) => `${part({ alg: 'ES256', kid: 'k1' })}.${part(claims)}.c2
 
 /** An opaque token of a time and of zeros, its id and its digest. */
 function opaque(prefix = 'gha_', last = 1) {
-  const bytes = Buffer.alloc(48, last);
+  const bytes = Buffer.alloc(56, last);
   bytes.writeUIntBE(Date.now(), 0, 6);
   bytes[6] = 0x70;
   bytes[8] = 0x80;
@@ -403,6 +403,10 @@ test('an exchanged token shows where it came from, and is revoked with it', asyn
   await good(`token revoke --jti ${standIn} --issuer main`);
   assert.equal((await inspect(third)).revocations[0].ancestor, nameless.identity);
   assert.equal((await listed())[third.id].revoked, true);
+  /* and one without sub has the token's */
+  await good('token revoke --subject alice --issuer main');
+  const wider = (await inspect(third)).revocations.at(-1);
+  assert.deepEqual([wider.kind, wider.ancestor], ['subject', nameless.identity]);
 
   /* a JWT tells its lineage itself, recorded or not; one of another issuer has none */
   const claims = { jti: 'x', sub: 'alice', exp: now() + 9, iat: now(), lineage: [own, 7, {}] };

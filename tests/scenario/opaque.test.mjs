@@ -137,6 +137,40 @@ test('a revoked one is refused, whether it was known or not', async (t) => {
   assert.match((await ask(known)).body, /revoked/);
 });
 
+test('one that was exchanged stands for its subject, and falls with what it came of', async (t) => {
+  const { ask, api, db, run, client } = await watched(t);
+  const parent = opaque().id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  const lineage = [{ jti: parent, client_id: 'web', iat: Math.floor(Date.now() / 1000) - 9 }];
+  const claims = JSON.stringify({ act: { sub: 'app' }, lineage });
+  const [known, fresh] = [
+    await issued(db, client, { subject: 'alice', claims }),
+    await issued(db, client, { subject: 'alice', claims }),
+  ];
+  assert.equal((await ask(known)).status, 200);
+  const { headers } = api.seen.at(-1);
+  assert.equal(headers['x-authenticated-userid'], 'alice');
+  assert.equal(headers['x-credential-identifier'], 'app');
+  await run(`token revoke --jti ${parent}`);
+  for (const token of [known, fresh])
+    await until(async () => (await ask(token)).status === 401, 'the token to be refused');
+  assert.match((await ask(fresh)).body, /revoked/);
+});
+
+test('what a row says beyond its columns can not contradict them', async (t) => {
+  const { ask, db, client } = await watched(t);
+  const fine = await issued(db, client, { claims: '{}' });
+  assert.equal((await ask(fine)).status, 200);
+  const bad = ['{"sub":"root"}', '{"act":"root"}', '{"lineage":{}}', '{"lineage":[7]}', '{"a":1},{"b":2}',
+    '{"exp":99999999999}', '{"a":1}}'];
+  for (const claims of bad) {
+    const answer = await ask(await issued(db, client, { claims }));
+    assert.equal(answer.status, 401, claims);
+    assert.match(answer.body, /malformed/, claims);
+  }
+  for (const claims of ['', '{', '[]', 'null'])
+    assert.equal((await ask(await issued(db, client, { claims }))).status, 503, claims);
+});
+
 test('without the database the known go on, and others are told to come again', async (t) => {
   const { gw, db, ask } = await join(t, await migrated(t, {}), { database: 'timeout = 1' });
   const client = await addClient(db);
