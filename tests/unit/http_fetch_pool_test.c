@@ -555,6 +555,48 @@ START_TEST(other_trust_anchors_end_what_was_trusted)
 }
 END_TEST
 
+START_TEST(a_connection_made_under_others_is_not_kept)
+{
+	struct fetch *f;
+
+	PLAY(OK_ANSWER);
+	use_tls("DNS:localhost", versions[_i]);
+	set_up();
+	f = begin_at("https://localhost", (struct fetch_request){ 0 });
+	ck_assert_int_eq(pull(f), RUN_DONE);
+	/* the next one has to look at the file */
+	ck_assert_int_eq(truncate(ca_file, 0), 0);
+	ck_assert_int_eq(ask("https://localhost"), FETCH_UNUSABLE);
+	SSL_CTX_free(make_certificate("DNS:localhost", ca_file));
+	ck_assert_int_eq(ask("https://localhost"), FETCH_NOT_TRUSTED);
+	fetch_end(&f);
+	ck_assert_uint_eq(fetch_pool_counts(pool)->idle, 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(who_trusts_others_has_other_connections)
+{
+	char another[] = "/tmp/gatehouse-test-XXXXXX", url[64];
+	struct fetch *f;
+
+	PLAY(OK_ANSWER);
+	use_tls("DNS:localhost", versions[_i]);
+	set_up();
+	ask_well("https://localhost");
+	close(mkstemp(another));
+	SSL_CTX_free(make_certificate("DNS:localhost", another));
+	snprintf(url, sizeof(url), "https://localhost:%d/", server.port);
+	f = fetch_begin(&(struct fetch_request){ .url = url, .ca_file = another, .pool = pool,
+		.max_bytes = 9, .timeout_ms = 5000 }, test_ms());
+	ck_assert_int_eq(pull(f), RUN_FAIL);
+	ck_assert_int_eq(fetch_result(f)->failure, FETCH_NOT_TRUSTED);
+	fetch_end(&f);
+	unlink(another);
+	tear_down();
+}
+END_TEST
+
 START_TEST(plain_is_not_taken_for_tls)
 {
 	PLAY(OK_ANSWER);
@@ -674,6 +716,8 @@ main(void)
 	tcase_add_loop_test(t, tls_sessions_are_resumed, 0, 2);
 	tcase_add_loop_test(t, a_session_of_one_name_is_none_for_another, 0, 2);
 	tcase_add_loop_test(t, other_trust_anchors_end_what_was_trusted, 0, 2);
+	tcase_add_loop_test(t, a_connection_made_under_others_is_not_kept, 0, 2);
+	tcase_add_loop_test(t, who_trusts_others_has_other_connections, 0, 2);
 	tcase_add_test(t, plain_is_not_taken_for_tls);
 	tcase_add_test(t, trust_is_prepared_or_refused_ahead);
 	tcase_add_test(t, a_thousand_leave_nothing_behind);
