@@ -236,6 +236,7 @@ broke(struct fetch *f, const char *reason)
 	if (!f->dial.reused || f->heard)
 		return fail(f, FETCH_BROKEN, "%s", reason);
 	f->origin->counts->retried++;
+	reply_fini(&f->reply);
 	reply_init(&f->reply, f->reply.body_max);
 	dial_again(&f->dial);
 	f->stage = FETCH_DIAL;
@@ -301,6 +302,11 @@ redirect(struct fetch *f)
 static enum run
 finish(struct fetch *f)
 {
+	/* a server may say goodbye to an idle connection with 408 (RFC 9110 section 15.5.9) */
+	if (f->reply.status == 408 && f->dial.reused) {
+		f->heard = false;
+		return broke(f, "");
+	}
 	if (f->follows && is_redirect(f->reply.status))
 		return redirect(f);
 	f->result.status = f->reply.status;

@@ -5,10 +5,12 @@
  * All of it is kept by server (scheme, host, port) and file of trust anchors. A fetch takes a kept
  * connection if there is one that looks alive, and opens one otherwise; afterwards it is kept if
  * the answer ended cleanly and the server keeps it too (origin.h tells more). A kept connection
- * may have died without a sign: a fetch that fails on one before a byte of the answer came is sent
- * once more on a fresh one. So whatever is fetched through a pool must bear being sent twice.
+ * may have died without a sign: a fetch that fails on one before a byte of the answer came, or is
+ * told 408, is sent once more on a fresh one. So whatever is fetched through a pool must bear being
+ * sent twice.
  *
- * The limits are per server, so that one which hangs takes nothing from the others.
+ * The limits are per server, so that one which hangs takes nothing from the others. A fetch counts
+ * as under way until fetch_end().
  */
 #ifndef GATEWAY_HTTP_FETCH_POOL_H
 #define GATEWAY_HTTP_FETCH_POOL_H

@@ -129,7 +129,7 @@ take_head(struct reply *r, size_t length)
 		return bad(r, "the answer is too large");
 	if (take_fields(r, &h) == REPLY_BAD)
 		return r->state;
-	r->reusable = h.minor == 1 && h.keep_alive && h.framing != FRAMING_CLOSE;
+	r->reusable = h.minor == 1 && h.keep_alive;
 	r->idle_s = h.idle_s;
 	body_init(&r->framing, h.framing, h.length);
 	r->state = REPLY_BODY;

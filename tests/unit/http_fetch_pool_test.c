@@ -169,7 +169,7 @@ START_TEST(what_leaves_a_connection_usable)
 	set_up();
 	for (int i = 0; i < 3; i++) {
 		struct fetch *f = begin_at(plain, (struct fetch_request){ .form = SPAN("token=x"),
-			.timeout_ms = answers[_i].failure == FETCH_TIMED_OUT ? 30 : 5000,
+			.timeout_ms = answers[_i].failure == FETCH_TIMED_OUT ? 200 : 5000,
 			.redirects = 3 });
 
 		pull(f);
@@ -177,9 +177,9 @@ START_TEST(what_leaves_a_connection_usable)
 		    answers[_i].answer, fetch_result(f)->reason);
 		fetch_end(&f);
 	}
+	eventually(&server.requests, 3);
 	ck_assert_msg(server.accepted == (answers[_i].kept ? 1 : 3), "%s: %d connections",
 	    answers[_i].answer, server.accepted);
-	ck_assert_int_eq(server.requests, 3);
 	ck_assert_uint_eq(fetch_pool_counts(pool)->idle, answers[_i].kept);
 	tear_down();
 }
@@ -224,6 +224,27 @@ START_TEST(but_only_one)
 	ck_assert_int_eq(ask(plain), FETCH_BROKEN);
 	ck_assert_int_eq(server.accepted, 2);
 	ck_assert_int_eq(server.requests, 3);
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_late_goodbye_is_none_of_ours)
+{
+	static const char goodbye[] = CLOSE "HTTP/1.1 408 Request Timeout\r\n"
+	    "Connection: close\r\nContent-Length: 3\r\n\r\nbye";
+
+	PLAY(OK_ANSWER, goodbye, OK_ANSWER, goodbye);
+	set_up();
+	ask_well(plain);
+	ask_well(plain);
+	ck_assert_uint_eq(fetch_pool_counts(pool)->retried, 1);
+	/* twice: it is an answer */
+	struct fetch *f = begin();
+	ck_assert_int_eq(pull(f), RUN_DONE);
+	ck_assert_uint_eq(fetch_result(f)->status, 408);
+	ck_assert_span(fetch_result(f)->body, SPAN("bye"));
+	fetch_end(&f);
+	ck_assert_int_eq(server.requests, 5);
 	tear_down();
 }
 END_TEST
@@ -275,7 +296,7 @@ START_TEST(silence_makes_all_suspect_that_were_kept_before)
 	set_up();
 	ask_at_once(3);
 	skew_ms += 1;
-	struct fetch *f = begin_at(plain, (struct fetch_request){ .timeout_ms = 30 });
+	struct fetch *f = begin_at(plain, (struct fetch_request){ .timeout_ms = 200 });
 	ck_assert_int_eq(pull(f), RUN_FAIL);
 	ck_assert_int_eq(fetch_result(f)->failure, FETCH_TIMED_OUT);
 	fetch_end(&f);
@@ -448,15 +469,18 @@ START_TEST(a_name_is_looked_up_once)
 }
 END_TEST
 
+/* Row 1: so late that its outcome is too old. */
 START_TEST(a_lookup_that_all_gave_up_serves_the_next)
 {
 	PLAY(OK_ANSWER);
 	set_up();
 	struct fetch *f = begin_at("http://localhost", (struct fetch_request){ 0 });
 	ck_assert_int_eq(fetch_run(f, test_ms()), RUN_WAIT);
+	poll(&(struct pollfd){ fetch_want(f)->fd, fetch_want(f)->events, 0 }, 1, 5000);
 	fetch_end(&f);
+	skew_ms = _i == 1 ? limits.addresses_ms : 500;
 	ask_well("http://localhost");
-	ck_assert_uint_eq(fetch_pool_counts(pool)->lookups, 1);
+	ck_assert_uint_eq(fetch_pool_counts(pool)->lookups, _i + 1);
 	tear_down();
 }
 END_TEST
@@ -604,7 +628,7 @@ START_TEST(plain_is_not_taken_for_tls)
 	close(mkstemp(ca_file));
 	SSL_CTX_free(make_certificate("DNS:localhost", ca_file));
 	ask_well("http://localhost");
-	struct fetch *f = begin_at("https://localhost", (struct fetch_request){ .timeout_ms = 50 });
+	struct fetch *f = begin_at("https://localhost", (struct fetch_request){ .timeout_ms = 200 });
 	ck_assert_int_eq(pull(f), RUN_FAIL);
 	ck_assert_ptr_nonnull(strstr(fetch_result(f)->reason, "shaking hands"));
 	fetch_end(&f);
@@ -699,6 +723,7 @@ main(void)
 	tcase_add_loop_test(t, one_that_the_server_closed_is_not_used, 0, 3);
 	tcase_add_test(t, a_kept_one_that_fails_gets_one_more_try);
 	tcase_add_test(t, but_only_one);
+	tcase_add_test(t, a_late_goodbye_is_none_of_ours);
 	tcase_add_test(t, and_none_once_an_answer_has_begun);
 	tcase_add_test(t, so_many_are_kept);
 	tcase_add_test(t, silence_makes_all_suspect_that_were_kept_before);
@@ -710,7 +735,7 @@ main(void)
 	tcase_add_test(t, redirects_go_over_the_same_connection);
 	tcase_add_test(t, given_up_in_any_state);
 	tcase_add_test(t, a_name_is_looked_up_once);
-	tcase_add_test(t, a_lookup_that_all_gave_up_serves_the_next);
+	tcase_add_loop_test(t, a_lookup_that_all_gave_up_serves_the_next, 0, 2);
 	tcase_add_test(t, a_failed_lookup_is_not_repeated_at_once);
 	tcase_add_test(t, addresses_that_fail_are_looked_up_again);
 	tcase_add_loop_test(t, tls_sessions_are_resumed, 0, 2);

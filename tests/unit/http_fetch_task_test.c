@@ -76,6 +76,9 @@ START_TEST(owners_are_woken_once_each)
 		ck_assert_int_eq(fetch_task_run(&owners[n_asked].fetch), RUN_WAIT);
 	}
 	turn_for(5000);
+	server_order(&server, 'c');	/* which is nothing to them any more */
+	turn_once();
+	turn_once();
 	for (unsigned i = 0; i < OWNERS; i++) {
 		ck_assert_uint_eq(owners[i].woken, 1);
 		ck_assert_uint_eq(owners[i].task.deadline_ms, 0);
@@ -85,7 +88,6 @@ START_TEST(owners_are_woken_once_each)
 		fetch_task_end(&owners[i].fetch);
 	}
 	ck_assert_uint_eq(fetch_pool_counts(pool)->lookups, 1);
-	ck_assert_uint_eq(fetch_pool_counts(pool)->idle, OWNERS);
 	tear_down();
 }
 END_TEST
