@@ -27,16 +27,17 @@ static const char list[] =
     "json_array_elements(t.lineage) WITH ORDINALITY AS a(one, n)), "
     "lineages AS (SELECT id, json_agg(coalesce(jti, identity) ORDER BY n) AS jtis "
     "FROM ancestors GROUP BY id), "
-    "gone AS (SELECT a.id FROM ancestors a JOIN revocations r ON r.kind = 'jti' AND "
-    "r.value = a.jti AND r.issuer = coalesce(a.iss, r.issuer) UNION ALL "
+    "gone AS (SELECT t.id FROM listed t JOIN revocations r ON r.kind = 'jti' AND "
+    "r.value = t.id::text UNION "
+    "SELECT a.id FROM ancestors a JOIN revocations r ON r.kind = 'jti' AND "
+    "r.value = a.jti AND r.issuer = coalesce(a.iss, r.issuer) UNION "
     "SELECT a.id FROM ancestors a JOIN revocations r ON r.identity = "
     "decode(translate(a.identity, '-_', '+/') || '=', 'base64')) "
     "SELECT t.id AS jti, t.client_id, t.subject, "
     "CASE WHEN t.digest IS NULL THEN 'jwt' ELSE 'opaque' END AS format, t.scope, "
     STORE_TIME("t.issued_at") " AS issued_at, " STORE_TIME("t.expires_at") " AS expires_at, "
-    "coalesce(m.jtis, '[]') AS lineage, EXISTS (SELECT FROM revocations r WHERE r.kind = 'jti' AND "
-    "r.value = t.id::text) OR t.id IN (SELECT id FROM gone) AS revoked "
-    "FROM listed t LEFT JOIN lineages m ON m.id = t.id ORDER BY t.id DESC";
+    "coalesce(m.jtis, '[]') AS lineage, g.id IS NOT NULL AS revoked FROM listed t "
+    "LEFT JOIN lineages m ON m.id = t.id LEFT JOIN gone g ON g.id = t.id ORDER BY t.id DESC";
 
 int
 token_list(const struct order *order)
