@@ -120,6 +120,26 @@ build_check_file(struct build *b, const struct section *s, const char *name, con
 		close(fd);
 }
 
+struct span
+build_read_file(struct build *b, const struct section *s, const char *name, const char *path,
+    size_t max)
+{
+	char *bytes = build_array(b, max + 1, 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 || bytes == NULL ? -1 : read(fd, bytes, max + 1);
+	struct stat st;
+
+	if (n < 0)
+		build_error(b, s, name, "%s can't be read: %s", path, strerror(errno));
+	else if ((size_t)n > max)
+		build_error(b, s, name, "%s is longer than %zu bytes", path, max);
+	else if (fstat(fd, &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0)
+		build_warn(b, s, name, "everybody on this machine can read or write %s", path);
+	if (fd >= 0)
+		close(fd);
+	return n < 0 || (size_t)n > max ? span_make(NULL, 0) : span_make(bytes, (size_t)n);
+}
+
 /* The texts a directive has: those of the file, else those of its default. */
 struct texts {
 	const char	**at;

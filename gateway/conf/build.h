@@ -41,6 +41,12 @@ void build_warn(struct build *b, const struct section *s, const char *name,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Checks a title that is used as a name in logs and metrics. */
 void build_check_title(struct build *b, const struct section *s);
+/*
+ * The content of a file with a secret, up to `max` bytes; n is 0 after an error has been noted.
+ * Whoever else may read or write it is worth a warning.
+ */
+struct span build_read_file(struct build *b, const struct section *s, const char *name,
+    const char *path, size_t max);
 /* Notes an error if a file (not "") can't be read. */
 void build_check_file(struct build *b, const struct section *s, const char *name, const char *path);
 
@@ -50,6 +56,8 @@ void build_main(struct build *b, const struct section *root);
 void build_database(struct build *b, const struct section *root);
 /* All issuers, but for their `rules`. */
 void build_issuers(struct build *b, const struct section *root);
+/* The introspection section of an issuer, and where it tells of logouts. */
+void build_introspection(struct build *b, const struct section *s, struct config_issuer *i);
 /* `rules` of all issuers; needs the routes. */
 void build_rules(struct config *config);
 /* The token service, if there is one; build_issuers() begins with it. Needs the database. */

@@ -25,7 +25,7 @@
 static bool
 fetches(const struct config_issuer *i)
 {
-	return i->jwks_file[0] == '\0';
+	return i->needs_keys && i->jwks_file[0] == '\0';
 }
 
 static void
@@ -125,7 +125,7 @@ check_keys(struct build *b, const struct section *s, const struct config_issuer 
 		    b, s, "jwks_file", "there is a jwks_uri too (accepted: one of them, or none)");
 	else if (i->jwks_uri[0] != '\0')
 		check_url(b, s, "jwks_uri", i->jwks_uri);
-	else if (i->jwks_file[0] == '\0' && i->issuer[0] != '\0')
+	else if (fetches(i) && i->issuer[0] != '\0')
 		check_url(b, s, "issuer", i->issuer);
 	build_check_file(b, s, "jwks_file", i->jwks_file);
 	build_check_file(b, s, "ca_file", i->ca_file);
@@ -135,7 +135,7 @@ check_keys(struct build *b, const struct section *s, const struct config_issuer 
 	if (is_everybodys(i->ca_file))
 		build_warn(b, s, "ca_file",
 		    "everybody on this machine can write %s, and so trust others", i->ca_file);
-	if (i->ca_file[0] != '\0' && !fetches(i))
+	if (i->ca_file[0] != '\0' && !fetches(i) && i->validate == VALIDATE_LOCAL)
 		build_warn(b, s, "ca_file", "it is not used: keys come from jwks_file");
 }
 
@@ -183,6 +183,8 @@ build_issuer(struct build *b, const struct section *s, struct config_issuer *i)
 	build_audience(b, s, i);
 	build_token_types(b, s, i);
 	build_claim_headers(b, s, &i->claim_headers, &i->n_claim_headers);
+	build_introspection(b, s, i);
+	i->needs_keys = i->validate != VALIDATE_INTROSPECT || i->backchannel_logout[0] != '\0';
 	check_algorithms(b, s, i);
 	check_keys(b, s, i);
 	check_consumers(b, s, i);
@@ -224,7 +226,8 @@ build_own_issuer(struct build *b, struct config_issuer *i)
 		.token_types = types, .n_token_types = sizeof(types) / sizeof(types[0]),
 		.jwks_uri = "", .jwks_file = "", .ca_file = "",
 		/* as gateway/token/mint.h writes it */
-		.validate = VALIDATE_LOCAL, .consumer_claim = "consumer", .scope_claim = "",
+		.validate = VALIDATE_LOCAL, .backchannel_logout = "", .needs_keys = true,
+		.consumer_claim = "consumer", .scope_claim = "",
 		.leeway_s = OWN_LEEWAY_S, .max_token = OWN_TOKEN_MAX,
 		.jwks_cooldown_s = OWN_COOLDOWN_S,
 	};
@@ -264,6 +267,17 @@ add_claims(struct fingerprint *f, const struct config_claim_header *list, size_t
 		fingerprint_add(f, span_of(list[i].claim));
 }
 
+/* Whose answers are kept, and for how long; of who is never asked, all of it is empty. */
+static void
+add_introspection(struct fingerprint *f, const struct config_introspection *in)
+{
+	if (in->endpoint == NULL)
+		return;
+	fingerprint_add(f, span_of(in->endpoint));
+	fingerprint_add(f, span_of(in->client_id));
+	fingerprint_add_number(f, in->ttl_s);
+}
+
 void
 build_rules(struct config *config)
 {
@@ -280,6 +294,7 @@ build_rules(struct config *config)
 		fingerprint_add(&f, span_of(i->consumer_claim));
 		fingerprint_add(&f, span_of(i->scope_claim));
 		fingerprint_add_number(&f, i->validate);
+		add_introspection(&f, &i->introspection);
 		fingerprint_add_number(&f, i->leeway_s);
 		fingerprint_add_number(&f, i->max_token);
 		fingerprint_add_number(&f, i->id);

@@ -1,8 +1,4 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/conf/address.h"
 #include "gateway/conf/build.h"
@@ -80,31 +76,15 @@ check_path(struct build *b, const struct section *s, const struct config_token_s
 		    "begins with \"/\" and does not end with it)", t->path);
 }
 
-/* The file's content without the line's end; n is 0 after an error has been noted. */
+/* The file's content without the line's end. */
 static struct span
 read_key(struct build *b, const struct section *s, const char *path)
 {
-	char *bytes = build_array(b, KEY_MAX + 1, 1);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t n = fd < 0 || bytes == NULL ? -1 : read(fd, bytes, KEY_MAX + 1);
-	struct stat st;
+	struct span key = build_read_file(b, s, "encryption_key_file", path, KEY_MAX);
 
-	if (n < 0)
-		build_error(b, s, "encryption_key_file", "%s can't be read: %s", path,
-		    strerror(errno));
-	else if (n > KEY_MAX)
-		build_error(b, s, "encryption_key_file", "%s is longer than %d bytes", path,
-		    KEY_MAX);
-	else if (fstat(fd, &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0)
-		build_warn(b, s, "encryption_key_file",
-		    "everybody on this machine can read or write %s", path);
-	if (fd >= 0)
-		close(fd);
-	if (n < 0 || n > KEY_MAX)
-		return span_make(NULL, 0);
-	while (n > 0 && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r'))
-		n--;
-	return span_make(bytes, (size_t)n);
+	while (key.n > 0 && (key.p[key.n - 1] == '\n' || key.p[key.n - 1] == '\r'))
+		key.n--;
+	return key;
 }
 
 static void

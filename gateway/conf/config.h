@@ -66,6 +66,32 @@ struct config_database {
 
 enum config_validate {
 	VALIDATE_LOCAL,
+	VALIDATE_INTROSPECT,
+	VALIDATE_BOTH,
+};
+
+enum config_introspection_auth {
+	INTROSPECTION_AUTH_BASIC,
+	INTROSPECTION_AUTH_POST,
+	INTROSPECTION_AUTH_PRIVATE_KEY_JWT,
+};
+
+/* Asking the issuer about its tokens (RFC 7662). */
+struct config_introspection {
+	const char	*endpoint;		/* "": found by OpenID Connect discovery */
+	enum config_introspection_auth auth;
+	const char	*client_id;
+	const char	*client_secret;		/* never for a log */
+	const char	*private_key_file;	/* "": none; PEM, read when the configuration was */
+	struct span	 private_key;		/* its bytes; never for a log */
+	const char	*key_id;		/* kid of assertions; "": none */
+	uint64_t	 timeout_ms;		/* for one call */
+	unsigned	 calls;			/* under way at a time, of one node */
+	uint64_t	 rate_count;		/* calls of one node for unknown tokens ... */
+	uint64_t	 rate_period_us;	/* ... in this time; 0: no limit */
+	uint64_t	 ttl_s;			/* an answer is believed for so long at most */
+	uint64_t	 negative_ttl_s;
+	uint64_t	 revalidate_s;		/* VALIDATE_BOTH */
 };
 
 /* Workers at once: each has a slot in shared memory, and two generations of them meet. */
@@ -142,6 +168,11 @@ struct config_issuer {
 	/* trust anchors for fetches; "": the system's */
 	const char		 *ca_file;
 	enum config_validate	  validate;
+	struct config_introspection introspection;	/* with other than VALIDATE_LOCAL */
+	/* where the issuer posts logout tokens (Back-Channel Logout 1.0); "": nowhere */
+	const char		 *backchannel_logout;
+	struct span		 *logout_audience;	/* their aud; never empty where they come */
+	size_t			  n_logout_audience;
 	/* accepted typ, lower case; "" stands for absent */
 	struct span		 *token_types;
 	size_t			  n_token_types;
@@ -155,6 +186,8 @@ struct config_issuer {
 	size_t			  n_claim_headers;
 	uint64_t		  leeway_s;
 	size_t			  max_token;		/* bytes */
+	/* false: its tokens are only ever asked about, so there is nothing to fetch */
+	bool			  needs_keys;
 	/* the token service is it: its keys come from the database */
 	bool			  own;
 	/* routes that name no audience want one of these; none: nothing beyond the above */
@@ -241,6 +274,10 @@ struct config_route {
 	uint64_t		  rate_burst;		/* requests at once; 0: rate_count */
 	enum config_rate_by	  rate_by;
 	uint64_t		  max_body;		/* bytes */
+	/* oldest knowledge of revocation accepted, of issuers that introspect; 0: ask each time */
+	uint64_t		  max_staleness_s;
+	/* how much older it may be while the issuer does not answer */
+	uint64_t		  stale_if_error_s;
 	struct config_claim_header *claim_headers;
 	size_t			  n_claim_headers;
 	const char		 *realm;		/* of the challenge */

@@ -13,6 +13,34 @@ is(struct span s, const char *text)
 	return span_eq(s, span_of(text));
 }
 
+START_TEST(an_issuer_can_be_asked)
+{
+	struct config *c = conf_load_good(LISTEN UPSTREAM
+	    "route \"r\" { upstream = \"u\" max_staleness = 0 stale_if_error = 30 }\n"
+	    "issuer \"a\" { issuer = \"https://a.test\" audience = {\"x\"} validate = both\n"
+	    "backchannel_logout = \"/logout/a\" introspection { endpoint = \"https://a.test/i\"\n"
+	    "client_id = \"gate\" client_secret = \"s\" auth = post revalidate = 1 } }\n"
+	    "issuer \"b\" { issuer = \"anything\" audience = {\"x\"} validate = introspect\n"
+	    "introspection { endpoint = \"https://b.test/i\" client_id = \"g\"\n"
+	    "client_secret = \"s\" timeout = 0.5 rate = \"\" introspection_ttl = 600 } }\n");
+	const struct config_issuer *a = &c->issuers[0], *b = &c->issuers[1];
+
+	ck_assert(a->validate == VALIDATE_BOTH && a->needs_keys);
+	ck_assert(a->introspection.auth == INTROSPECTION_AUTH_POST);
+	ck_assert_uint_eq(a->introspection.revalidate_s, 1);
+	ck_assert_str_eq(a->introspection.client_id, "gate");
+	ck_assert_str_eq(a->backchannel_logout, "/logout/a");
+	ck_assert(a->n_logout_audience == 1 && span_eq(a->logout_audience[0], SPAN("gate")));
+	ck_assert(b->validate == VALIDATE_INTROSPECT && !b->needs_keys);
+	ck_assert_uint_eq(b->introspection.timeout_ms, 500);
+	ck_assert_uint_eq(b->introspection.rate_count, 0);
+	ck_assert(c->routes[0].max_staleness_s == 0 && c->routes[0].stale_if_error_s == 30);
+	/* of b: answers are believed for ten minutes, and calls are not limited */
+	ck_assert_uint_eq(c->n_warnings, 2);
+	config_free(&c);
+}
+END_TEST
+
 START_TEST(the_shortest_is_safe)
 {
 	struct config *c = conf_load_good(MINIMAL);
@@ -337,6 +365,7 @@ main(void)
 	Suite *suite = suite_create("conf_config");
 	TCase *tcase = tcase_create("conf_config");
 
+	tcase_add_test(tcase, an_issuer_can_be_asked);
 	tcase_add_test(tcase, the_shortest_is_safe);
 	tcase_add_test(tcase, everything_arrives);
 	tcase_add_test(tcase, where_the_metadata_of_a_resource_are);

@@ -1,0 +1,139 @@
+#include <string.h>
+
+#include "gateway/conf/address.h"
+#include "gateway/conf/build.h"
+
+/*
+ * An issuer that is asked about its tokens: whom it knows us as, and by what proof. An answer that
+ * somebody in between could write is as good as no check, so the endpoint is reached by TLS, or on
+ * this machine, or with a warning.
+ */
+
+#define KEY_FILE_MAX	16384
+/* Above this a token that was revoked works for long. */
+#define TTL_WARN_S	300
+
+static void
+check_endpoint(struct build *b, const struct section *s, const struct config_issuer *i)
+{
+	const char *text = i->introspection.endpoint;
+	struct address_url url;
+	const char *why = address_url(span_of(text), &url);
+
+	if (text[0] == '\0') {
+		why = address_url(span_of(i->issuer), &url);
+		if (why != NULL && i->issuer[0] != '\0')
+			build_error(b, s, "endpoint", "it is missing, and the issuer is no URL, so "
+			    "it can't be found by discovery: %s (accepted: https://host/path)",
+			    why);
+	} else if (why != NULL) {
+		build_error(b, s, "endpoint", "\"%s\": %s (accepted: https://host/path)", text,
+		    why);
+	} else if (!url.tls && !address_is_loopback(url.host)) {
+		build_warn(b, s, "endpoint", "tokens and our secret are sent without TLS to "
+		    "another machine, and anybody in between can say that a token is good");
+	}
+}
+
+/* What the way of authentication needs is there, and what it can't use is told. */
+static void
+check_proof(struct build *b, const struct section *s, struct config_introspection *in)
+{
+	bool by_key = in->auth == INTROSPECTION_AUTH_PRIVATE_KEY_JWT;
+
+	if (in->client_id[0] == '\0')
+		build_error(b, s, "client_id",
+		    "it is missing (accepted: what the issuer calls Gatehouse)");
+	if (by_key && in->private_key_file[0] == '\0')
+		build_error(b, s, "private_key_file",
+		    "it is missing (private_key_jwt needs one; accepted: a PEM file)");
+	if (!by_key && in->client_secret[0] == '\0')
+		build_error(b, s, "client_secret", "it is missing (accepted: as in "
+		    "\"${KEYCLOAK_SECRET}\"; or auth = \"private_key_jwt\")");
+	if (by_key && in->client_secret[0] != '\0')
+		build_warn(b, s, "client_secret", "it is not used: auth is private_key_jwt");
+	if (!by_key && in->private_key_file[0] != '\0')
+		build_warn(b, s, "private_key_file", "it is not used: auth is not private_key_jwt");
+	if (by_key && in->private_key_file[0] != '\0')
+		in->private_key = build_read_file(b, s, "private_key_file", in->private_key_file,
+		    KEY_FILE_MAX);
+}
+
+static void
+warn_of_weakness(struct build *b, const struct section *s, const struct config_issuer *i)
+{
+	const struct config_introspection *in = &i->introspection;
+
+	if (i->validate == VALIDATE_INTROSPECT && in->ttl_s > TTL_WARN_S)
+		build_warn(b, s, "introspection_ttl",
+		    "a token that the issuer has revoked may pass for %llu s",
+		    (unsigned long long)in->ttl_s);
+	if (i->validate == VALIDATE_BOTH && in->revalidate_s > TTL_WARN_S)
+		build_warn(b, s, "revalidate",
+		    "a token that the issuer has revoked may pass for %llu s",
+		    (unsigned long long)in->revalidate_s);
+	if (in->rate_count == 0)
+		build_warn(b, s, "rate",
+		    "a flood of random tokens is passed on to the issuer, call by call");
+}
+
+/* Only what every writer of a path would write the same way. */
+static bool
+is_plain_path(const char *path)
+{
+	static const char accepted[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789_.~-/";
+	size_t n = strlen(path);
+
+	return n > 1 && path[0] == '/' && path[n - 1] != '/' && strspn(path, accepted) == n &&
+	    strstr(path, "//") == NULL && strstr(path, "/.") == NULL;
+}
+
+static void
+build_logout(struct build *b, const struct section *s, struct config_issuer *i)
+{
+	const char *path = i->backchannel_logout;
+
+	if (path[0] == '\0') {
+		if (i->n_logout_audience > 0)
+			build_warn(b, s, "logout_audience",
+			    "it is not used: there is no backchannel_logout");
+		return;
+	}
+	if (!is_plain_path(path))
+		build_error(b, s, "backchannel_logout",
+		    "\"%s\" is not accepted (accepted: a path of letters, digits and -._~ that "
+		    "begins with \"/\" and does not end with it)", path);
+	for (size_t n = 0; n < i->n_logout_audience; n++)
+		if (i->logout_audience[n].n == 0 || span_eq(i->logout_audience[n], SPAN("*")))
+			build_error(b, s, "logout_audience", "a member is empty or \"*\" "
+			    "(accepted: what the issuer calls Gatehouse, as in {\"gatehouse\"})");
+	if (i->n_logout_audience > 0)
+		return;
+	if (i->introspection.client_id[0] == '\0') {
+		build_error(b, s, "backchannel_logout", "there is no logout_audience, and no "
+		    "introspection.client_id (accepted: what the issuer calls Gatehouse)");
+		return;
+	}
+	if ((i->logout_audience = build_array(b, 1, sizeof(*i->logout_audience))) != NULL)
+		i->logout_audience[i->n_logout_audience++] =
+		    span_of(i->introspection.client_id);
+}
+
+void
+build_introspection(struct build *b, const struct section *parent, struct config_issuer *i)
+{
+	struct section s = section_inner(parent, "introspection", 0);
+
+	build_fill(b, &s, &i->introspection);
+	build_logout(b, parent, i);
+	if (i->validate == VALIDATE_LOCAL) {
+		if (i->introspection.endpoint[0] != '\0')
+			build_warn(b, &s, "endpoint",
+			    "it is not used: validate is \"local\" (others: introspect, both)");
+		return;
+	}
+	check_endpoint(b, &s, i);
+	check_proof(b, &s, &i->introspection);
+	warn_of_weakness(b, &s, i);
+}
