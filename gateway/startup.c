@@ -146,6 +146,7 @@ make_shared(struct startup *s, const struct config *conf)
 		.revocations = conf->shared_memory.revocations,
 		.reuse = conf->shared_memory.reuse,
 		.replay = conf->shared_memory.replay,
+		.inactive = conf->shared_memory.inactive,
 	};
 	uint8_t key[SHARED_BOOT_KEY_SIZE];
 	const char *error;
@@ -272,7 +273,8 @@ static bool
 same_sizes(const struct config_shared_memory *a, const struct config_shared_memory *b)
 {
 	return a->token_cache == b->token_cache && a->negative_cache == b->negative_cache &&
-	    a->rate_limits == b->rate_limits && a->revocations == b->revocations;
+	    a->rate_limits == b->rate_limits && a->revocations == b->revocations &&
+	    a->reuse == b->reuse && a->replay == b->replay && a->inactive == b->inactive;
 }
 
 void

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/access/consumer.h"
+#include "gateway/access/introspector.h"
 #include "gateway/base/bell.h"
 #include "gateway/base/log.h"
 #include "gateway/db/db.h"
@@ -153,6 +154,20 @@ reach_database(struct worker *w)
 	return false;
 }
 
+/* What the gate needs where some issuer is asked about its tokens. */
+static bool
+ask_issuers(struct worker *w)
+{
+	const struct config *c = w->process->config;
+
+	for (size_t i = 0; i < c->n_issuers; i++)
+		if (c->issuers[i].validate != VALIDATE_LOCAL) {
+			w->gate->introspector = introspector_open(w->gate);
+			return w->gate->introspector != NULL;
+		}
+	return true;
+}
+
 /* What the gate needs where this gateway issues tokens. */
 static bool
 serve_tokens(struct worker *w)
@@ -223,8 +238,8 @@ set_up(struct worker *w)
 	post_together(w);
 	w->gate = gate_new(w->loop, w->process->config, w->process->shared, w->process->slot,
 	    &flow_table[FLOW_PROXY]);
-	if (w->gate == NULL || !reach_database(w) || !serve_tokens(w) || !open_endpoints(w) ||
-	    !listen_to_others(w))
+	if (w->gate == NULL || !reach_database(w) || !ask_issuers(w) || !serve_tokens(w) ||
+	    !open_endpoints(w) || !listen_to_others(w))
 		return false;
 	run_beat(w->loop, &w->beat);
 	loop_at_turn_end(w->loop, &w->turn_end, end_turn, w);
@@ -244,6 +259,8 @@ worker_main(struct process *process)
 		process_draining(process);
 	}
 	doorman_free(&w.doorman);
+	if (w.gate != NULL)
+		introspector_close(&w.gate->introspector);
 	gate_free(&w.gate);
 	book_free(&w.consumers);
 	service_close(&w.service);

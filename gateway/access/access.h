@@ -26,6 +26,8 @@ step_function look_up_token;
  * unknown.
  */
 step_function verify_token;
+/* Asks the token's issuer, where what is known of it is not enough for the route. */
+step_function introspect_token;
 /* Turns the verdict on a good token that was revoked, or may have been; refuses nothing itself. */
 step_function check_revocation;
 /*

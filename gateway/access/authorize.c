@@ -30,6 +30,11 @@ refuse_verdict(struct request *r)
 		return refuse_for_now(r, REFUSE_NO_STORE);
 	case VERDICT_CONSUMERS_UNAVAILABLE:
 		return refuse_for_now(r, REFUSE_NO_CONSUMERS);
+	case VERDICT_ASK_ISSUER:
+	case VERDICT_INTROSPECTION_FAILED:
+		return refuse_for_now(r, REFUSE_NO_INTROSPECTION);
+	case VERDICT_INTROSPECTION_BUSY:
+		return refuse_for_now(r, REFUSE_BUSY_INTROSPECTION);
 	case VERDICT_NO_MEMORY:
 		return refuse(r, REFUSE_NO_MEMORY);
 	case VERDICT_ACTIVE:
@@ -48,6 +53,7 @@ refuse_verdict(struct request *r)
 	case VERDICT_NO_CONSUMER:
 	case VERDICT_TOO_LARGE:
 	case VERDICT_REVOKED:
+	case VERDICT_INACTIVE:
 	case VERDICT_UNKNOWN_TOKEN:
 	case VERDICT_UNKNOWN_CONSUMER:
 	case VERDICT_COUNT:

@@ -106,6 +106,18 @@ base64url_encode(const uint8_t *in, size_t n, char *out)
 	return (size_t)(out - start);
 }
 
+size_t
+base64_encode(const uint8_t *in, size_t n, char *out)
+{
+	size_t length = base64url_encode(in, n, out);
+
+	for (size_t i = 0; i < length; i++)
+		out[i] = out[i] == '-' ? '+' : out[i] == '_' ? '/' : out[i];
+	while (length % 4 != 0)
+		out[length++] = '=';
+	return length;
+}
+
 void
 hex_encode(const uint8_t *in, size_t n, char *out)
 {

@@ -29,6 +29,10 @@ size_t base64url_encode(const uint8_t *in, size_t n, char *out);
  * The same for base64 with padding (RFC 4648 section 4), as strictly.
  */
 bool base64_decode(struct span in, uint8_t *out, size_t *n);
+/* Characters that n bytes encode to, with padding. */
+#define BASE64_ENCODED(n)	(((n) + 2) / 3 * 4)
+/* Writes BASE64_ENCODED(n) characters, padding and all; returns how many. */
+size_t base64_encode(const uint8_t *in, size_t n, char *out);
 /* Writes 2 * n lower-case hexadecimal characters. */
 void hex_encode(const uint8_t *in, size_t n, char *out);
 

@@ -32,6 +32,7 @@ enum part {
 	PART_REVOCATIONS,
 	PART_REUSE,
 	PART_REPLAYS,
+	PART_INACTIVE,
 	PART_BOARD,
 	PART_COUNTERS,
 	PART_NAMES,
@@ -52,6 +53,7 @@ static const struct {
 	[PART_REVOCATIONS] = { "revocations", SET_VERSION },
 	[PART_REUSE] = { "reuse", CACHE_VERSION },
 	[PART_REPLAYS] = { "replays", SET_VERSION },
+	[PART_INACTIVE] = { "inactive", SET_VERSION },
 	[PART_BOARD] = { "board", BOARD_VERSION },
 	[PART_COUNTERS] = { "counters", COUNTER_VERSION },
 	[PART_NAMES] = { "names", NAMES_VERSION },
@@ -77,7 +79,7 @@ is_complete(const struct shared *s)
 {
 	return s->control != NULL && s->token_cache != NULL && s->negative_cache != NULL &&
 	    s->leases != NULL && s->keys != NULL && s->rates != NULL && s->revocations != NULL &&
-	    s->reuse != NULL && s->replays != NULL && s->board != NULL &&
+	    s->reuse != NULL && s->replays != NULL && s->inactive != NULL && s->board != NULL &&
 	    s->counters != NULL && s->names != NULL && s->permits != NULL;
 }
 
@@ -93,6 +95,7 @@ format(struct shared *s, const struct place p[PART_END], const uint8_t *key)
 	s->revocations = set_init(p[PART_REVOCATIONS].at, p[PART_REVOCATIONS].size, key);
 	s->reuse = cache_init(p[PART_REUSE].at, p[PART_REUSE].size, key);
 	s->replays = set_init(p[PART_REPLAYS].at, p[PART_REPLAYS].size, key);
+	s->inactive = set_init(p[PART_INACTIVE].at, p[PART_INACTIVE].size, key);
 	s->board = board_init(p[PART_BOARD].at, p[PART_BOARD].size);
 	s->counters = counter_init(p[PART_COUNTERS].at, p[PART_COUNTERS].size);
 	s->names = names_init(p[PART_NAMES].at, p[PART_NAMES].size, key);
@@ -113,6 +116,7 @@ shared_create(struct shared *s, const struct shared_sizes *sizes,
 		[PART_REVOCATIONS] = sizes->revocations,
 		[PART_REUSE] = sizes->reuse,
 		[PART_REPLAYS] = sizes->replay,
+		[PART_INACTIVE] = sizes->inactive,
 		[PART_BOARD] = board_size(),
 		[PART_COUNTERS] = counter_size(),
 		[PART_NAMES] = names_size(),
@@ -173,6 +177,7 @@ shared_attach(struct shared *s, int fd)
 	s->revocations = set_attach(p[PART_REVOCATIONS].at, p[PART_REVOCATIONS].size);
 	s->reuse = cache_attach(p[PART_REUSE].at, p[PART_REUSE].size);
 	s->replays = set_attach(p[PART_REPLAYS].at, p[PART_REPLAYS].size);
+	s->inactive = set_attach(p[PART_INACTIVE].at, p[PART_INACTIVE].size);
 	s->board = board_attach(p[PART_BOARD].at, p[PART_BOARD].size);
 	s->counters = counter_attach(p[PART_COUNTERS].at, p[PART_COUNTERS].size);
 	s->names = names_attach(p[PART_NAMES].at, p[PART_NAMES].size);

@@ -89,6 +89,8 @@ struct shared {
 	struct set		*revocations;
 	struct cache		*reuse;		/* tokens to be handed out again */
 	struct set		*replays;	/* client assertions that were used */
+	/* tokens that their issuer once called not active: it is asked before they pass */
+	struct set		*inactive;
 	struct board		*board;
 	struct counter		*counters;
 	struct names		*names;
@@ -103,6 +105,7 @@ struct shared_sizes {
 	size_t	revocations;
 	size_t	reuse;
 	size_t	replay;
+	size_t	inactive;
 };
 
 /*

@@ -97,3 +97,24 @@ text_json(struct text *t, struct span s)
 	text_put(t, s);
 	text_char(t, '"');
 }
+
+void
+text_form(struct text *t, struct span s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789-._*";
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == ' ') {
+			text_char(t, '+');
+		} else if (c != '\0' && strchr(plain, c) != NULL) {
+			text_char(t, c);
+		} else {
+			text_char(t, '%');
+			text_char(t, "0123456789ABCDEF"[(unsigned char)c >> 4]);
+			text_char(t, "0123456789ABCDEF"[c & 15]);
+		}
+	}
+}

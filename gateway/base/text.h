@@ -61,4 +61,7 @@ void text_fmt(struct text *t, const char *format, ...) __attribute__((format(pri
  */
 void text_json(struct text *t, struct span s);
 
+/* Appends a value as application/x-www-form-urlencoded has it; a space becomes "+". */
+void text_form(struct text *t, struct span s);
+
 #endif

@@ -234,9 +234,23 @@ check_scopes(struct build *b, const struct section *s, const struct span *list, 
 			    SPAN_ARG(list[i]));
 }
 
+/* A token that is no JWT tells nothing of its issuer. */
+static void
+warn_of_asking(struct build *b, const struct section *s, const struct config_route *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_issuers; i++)
+		n += r->issuers[i] != NULL && r->issuers[i]->validate != VALIDATE_LOCAL;
+	if (n > 1)
+		build_warn(b, s, "issuers", "%zu issuers are asked about tokens that are no JWT: "
+		    "each sees those of the others", n);
+}
+
 static void
 check_rest(struct build *b, const struct section *s, const struct config_route *r)
 {
+	warn_of_asking(b, s, r);
 	check_scopes(b, s, r->scopes, r->n_scopes);
 	if (strpbrk(r->realm, "\"\\") != NULL)
 		build_error(

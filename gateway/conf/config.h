@@ -52,6 +52,7 @@ struct config_shared_memory {
 	size_t	revocations;
 	size_t	reuse;
 	size_t	replay;
+	size_t	inactive;
 };
 
 struct config_database {

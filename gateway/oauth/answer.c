@@ -107,6 +107,10 @@ fault_of_verdict(enum verdict verdict)
 		return FAULT_UNAVAILABLE;
 	case VERDICT_REVOCATIONS_UNSURE:
 		return FAULT_UNSURE;
+	case VERDICT_ASK_ISSUER:
+	case VERDICT_INTROSPECTION_FAILED:
+	case VERDICT_INTROSPECTION_BUSY:
+		return FAULT_NO_INTROSPECTION;
 	case VERDICT_NO_MEMORY:
 		return FAULT_NO_MEMORY;
 	case VERDICT_ACTIVE:
@@ -126,6 +130,7 @@ fault_of_verdict(enum verdict verdict)
 	case VERDICT_UNKNOWN_CONSUMER:
 	case VERDICT_TOO_LARGE:
 	case VERDICT_REVOKED:
+	case VERDICT_INACTIVE:
 	case VERDICT_UNKNOWN_TOKEN:
 	case VERDICT_COUNT:
 		break;

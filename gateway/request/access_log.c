@@ -182,6 +182,8 @@ source_of(const struct request *r)
 		return "verified";
 	case RECALL_LOOKED_UP:
 		return "looked_up";
+	case RECALL_INTROSPECTED:
+		return "introspected";
 	case RECALL_NONE:
 		break;
 	}

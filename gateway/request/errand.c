@@ -69,20 +69,32 @@ wait_for_it(struct errand *e)
 	return ERRAND_WAIT;
 }
 
+static enum lease_result
+take_lease(const struct gate *g, const uint8_t digest[32], uint64_t ttl_ms, uint64_t *ticket)
+{
+	const struct lease_asker asker = { getpid(), (int)g->slot, loop_now_ms(g->loop),
+		is_alive };
+
+	return lease_take(g->shared->leases, digest, &asker, ttl_ms, ticket);
+}
+
+static void
+prepare(struct request *r, struct errand *e)
+{
+	if (e->request != NULL)
+		return;
+	e->request = r;
+	arena_defer(&r->arena, &e->cleanup, clean_up, e);
+}
+
 enum errand_answer
 errand_ask(struct request *r, struct errand *e, const uint8_t digest[32], uint64_t ttl_ms)
 {
-	struct lease_asker asker = { getpid(), (int)r->gate->slot, loop_now_ms(r->gate->loop),
-		is_alive };
-
-	if (e->request == NULL) {
-		e->request = r;
-		memcpy(e->digest, digest, sizeof(e->digest));
-		arena_defer(&r->arena, &e->cleanup, clean_up, e);
-	}
+	prepare(r, e);
 	if (e->state == ERRAND_HELD || e->state == ERRAND_ALONE)
 		return ERRAND_YOURS;
-	switch (lease_take(r->gate->shared->leases, e->digest, &asker, ttl_ms, &e->ticket)) {
+	memcpy(e->digest, digest, sizeof(e->digest));
+	switch (take_lease(r->gate, digest, ttl_ms, &e->ticket)) {
 	case LEASE_WAIT:
 		return wait_for_it(e);
 	case LEASE_YOURS:
@@ -96,12 +108,37 @@ errand_ask(struct request *r, struct errand *e, const uint8_t digest[32], uint64
 	return ERRAND_YOURS;
 }
 
+bool
+errand_take(struct gate *g, struct errand_hold *h, const uint8_t digest[32], uint64_t ttl_ms)
+{
+	memcpy(h->digest, digest, sizeof(h->digest));
+	switch (take_lease(g, digest, ttl_ms, &h->ticket)) {
+	case LEASE_WAIT:
+		return false;
+	case LEASE_YOURS:
+		h->state = ERRAND_HELD;
+		return true;
+	case LEASE_FULL:
+		break;
+	}
+	h->state = ERRAND_ALONE;
+	return true;
+}
+
+enum errand_answer
+errand_wait(struct request *r, struct errand *e, const uint8_t digest[32])
+{
+	prepare(r, e);
+	memcpy(e->digest, digest, sizeof(e->digest));
+	return wait_for_it(e);
+}
+
 /* Requests of this worker that wait for the same go on. */
 static void
-wake_own(struct gate *g, const struct errand *done)
+wake_own(struct gate *g, const uint8_t digest[32])
 {
 	for (struct errand *e = g->errands; e != NULL; e = e->next)
-		if (memcmp(e->digest, done->digest, sizeof(e->digest)) == 0)
+		if (memcmp(e->digest, digest, sizeof(e->digest)) == 0)
 			task_wake(g->loop, e->request->task);
 }
 
@@ -113,21 +150,36 @@ ring_others(const struct gate *g, const uint64_t waiters[2])
 			shared_ring(g->shared, w);
 }
 
+static void
+give_back(struct gate *g, enum errand_state was, const uint8_t digest[32], uint64_t ticket)
+{
+	uint64_t waiters[2];
+
+	if (was != ERRAND_HELD || !lease_release(g->shared->leases, digest, ticket, waiters))
+		return;
+	wake_own(g, digest);
+	ring_others(g, waiters);
+}
+
 void
 errand_end(struct errand *e)
 {
 	enum errand_state was = e->state;
-	uint64_t waiters[2];
 
 	if (e->request == NULL)
 		return;
-	struct gate *g = e->request->gate;
 	leave_list(e);
 	e->state = ERRAND_IDLE;
-	if (was != ERRAND_HELD || !lease_release(g->shared->leases, e->digest, e->ticket, waiters))
-		return;
-	wake_own(g, e);
-	ring_others(g, waiters);
+	give_back(e->request->gate, was, e->digest, e->ticket);
+}
+
+void
+errand_release(struct gate *g, struct errand_hold *h)
+{
+	enum errand_state was = h->state;
+
+	h->state = ERRAND_IDLE;
+	give_back(g, was, h->digest, h->ticket);
 }
 
 void

@@ -17,6 +17,7 @@
 #ifndef GATEWAY_REQUEST_ERRAND_H
 #define GATEWAY_REQUEST_ERRAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gateway/base/arena.h"
@@ -32,6 +33,13 @@ enum errand_state {
 	ERRAND_HELD,		/* the work is this request's */
 	ERRAND_ALONE,		/* so it is, but there was no room for a lease: nobody knows */
 	ERRAND_WAITING,
+};
+
+/* Work in hand that is the worker's, whatever becomes of the request it was begun for; zeroed. */
+struct errand_hold {
+	enum errand_state	 state;		/* IDLE, HELD or ALONE */
+	uint8_t			 digest[32];
+	uint64_t		 ticket;
 };
 
 /* In the request's memory, zeroed. */
@@ -58,6 +66,17 @@ enum errand_answer errand_ask(struct request *r, struct errand *e, const uint8_t
     uint64_t ttl_ms);
 /* The work is done or given up; wakes who waits. Safe in any state; the request's end calls it. */
 void errand_end(struct errand *e);
+/*
+ * For work that outlives requests. Takes it in hand, or says false: it is in another's, of this
+ * worker or not, and errand_wait() waits for it.
+ */
+bool errand_take(struct gate *g, struct errand_hold *h, const uint8_t digest[32],
+    uint64_t ttl_ms);
+/* It is done or given up; wakes who waits. Safe in any state. */
+void errand_release(struct gate *g, struct errand_hold *h);
+/* WAIT as errand_ask() says it, or CROWDED. The digest may be another than before. */
+enum errand_answer errand_wait(struct request *r, struct errand *e, const uint8_t digest[32]);
+
 /* The worker was rung: all that wait look again. */
 void errand_heard(struct gate *g);
 

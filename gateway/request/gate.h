@@ -37,6 +37,7 @@ struct client;
 struct db;
 struct errand;
 struct flow;
+struct introspector;
 struct recall;
 struct seal_key;
 struct signer;
@@ -55,6 +56,7 @@ struct gate {
 	struct router		*router;
 	struct upstream		**upstreams;	/* in the order of the configuration */
 	struct recall		*recall;
+	struct introspector	*introspector;	/* the worker's; NULL: no issuer is ever asked */
 	struct db		*db;		/* NULL: no database is configured */
 	struct book		*consumers;	/* NULL: no issuer wants to know them */
 	struct signer		*signer;	/* NULL: no token service is configured */

@@ -60,6 +60,7 @@ request_judge_next(struct request *r, struct span token)
 	r->lookup = NULL;
 	r->consumer_search = NULL;
 	r->known = NULL;
+	r->asking = NULL;
 	r->keys_deadline_ms = 0;
 	r->keys_attempts = 0;
 }

@@ -23,6 +23,7 @@
 #include "gateway/token/recall.h"
 #include "upstream/call.h"
 
+struct asking;
 struct book_search;
 struct carrier;
 struct flow;
@@ -137,6 +138,7 @@ struct request {
 	struct book_search	*consumer_search;	/* of access/consumer.c; NULL: none */
 	const struct consumer	*known;		/* the token's, where it was looked up */
 	struct lookup		*lookup;	/* of access/opaque.c; NULL: none */
+	struct asking		*asking;	/* of access/introspect.c; NULL: none */
 	uint64_t		 keys_deadline_ms;	/* waiting for fresh keys; 0: not */
 	uint32_t		 keys_attempts;		/* of the keeper, when the wait began */
 	struct span		 limit_fields;	/* RateLimit header lines for the answer */

@@ -17,7 +17,7 @@ enum step_result {
 	STEP_SWITCH,	/* the request goes on with the first step of another flow */
 };
 
-#define FLOW_STEPS_MAX	16
+#define FLOW_STEPS_MAX	20
 
 typedef enum step_result step_function(struct request *);
 

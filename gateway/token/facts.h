@@ -20,7 +20,7 @@
 /* No facts are larger: offsets have 16 bits. */
 #define FACTS_MAX	65535
 /* Changes with struct facts or the meaning of a part: other blocks in a cache are void. */
-#define FACTS_VERSION	3
+#define FACTS_VERSION	4
 
 enum facts_name {
 	FACTS_ISSUER,		/* iss */
@@ -51,6 +51,8 @@ struct facts {
 	int64_t		nbf_s;		/* FACTS_NO_TIME: none */
 	int64_t		iat_s;		/* rounded down; FACTS_NO_TIME: none */
 	int64_t		known_s;	/* when somebody last vouched for it */
+	/* clock_us() when the question was put to which its issuer last said "active"; 0: never */
+	uint64_t	asked_us;
 	uint8_t		identity[IDENTITY_SIZE];	/* by which this token can be revoked */
 	struct {
 		uint16_t	at;	/* from the start of the block */

@@ -7,6 +7,7 @@
 #include "gateway/token/doc.h"
 #include "gateway/token/jwt_checker.h"
 #include "gateway/token/mint.h"
+#include "gateway/token/purpose.h"
 
 /*
  * A check is an array of steps (see `steps` at the end), each of which may end it with a verdict.
@@ -32,6 +33,7 @@ struct check {
 	struct arena			*arena;
 	int64_t				 now_s;
 	size_t				 voucher;	/* issuer that says the claims are good */
+	int64_t				 lasts_s;	/* where exp may be missing; else 0 */
 	struct span			 token;
 	struct span			 signed_text;	/* covered by the signature */
 	struct span			 part[PARTS];	/* encoded */
@@ -140,6 +142,31 @@ take_issuer(struct check *c, size_t index)
 	return c->token.n <= c->issuer->max_token ? VERDICT_ACTIVE : VERDICT_TOO_LARGE;
 }
 
+/* An answer of an issuer: it says "active", or "not active", or nothing (RFC 7662 section 2.2). */
+static enum verdict
+read_answer(struct check *c)
+{
+	const struct doc_value *active;
+
+	c->claims = read_part(c, CLAIMS);
+	if ((active = member(c->claims, "active")) == NULL ||
+	    (active->type != DOC_TRUE && active->type != DOC_FALSE))
+		return VERDICT_INTROSPECTION_FAILED;
+	return active->type == DOC_TRUE ? VERDICT_ACTIVE : VERDICT_INACTIVE;
+}
+
+/* What an issuer is asked about may be bound to a key, or be no access token. */
+static enum verdict
+check_token_type(struct check *c)
+{
+	const struct doc_value *type = member(c->claims, "token_type");
+
+	if (type == NULL || span_eq_nocase(doc_string(type), SPAN("Bearer")))
+		return VERDICT_ACTIVE;
+	return span_eq_nocase(doc_string(type), SPAN("DPoP")) ? VERDICT_BOUND :
+	    VERDICT_TOKEN_TYPE;
+}
+
 /* The issuer is who the token names, exactly. */
 static enum verdict
 match_issuer(struct check *c)
@@ -170,6 +197,9 @@ check_algorithm(struct check *c)
 {
 	uint32_t accepted = c->checker->algorithms[c->answer->issuer];
 
+	/* who checks the signature decides */
+	if (c->issuer->validate == VALIDATE_INTROSPECT)
+		return VERDICT_ACTIVE;
 	return (accepted & ALG_BIT(c->alg->id)) != 0 ? VERDICT_ACTIVE : VERDICT_ALGORITHM;
 }
 
@@ -187,28 +217,6 @@ accepts_type(const struct config_issuer *issuer, struct span type)
 	return false;
 }
 
-/* True for tokens of another purpose, whatever their header says (RFC 8725 section 3.12). */
-static bool
-is_other_token(const struct doc_value *claims)
-{
-	static const char *const foreign[] = { "nonce", "at_hash", "c_hash", "s_hash", "events" };
-	static const char *const types[] = { "ID", "Refresh", "Offline", "Logout" };
-	static const char *const uses[] = { "id", "refresh" };
-	struct span type = doc_string(member(claims, "typ"));
-	struct span use = doc_string(member(claims, "token_use"));
-
-	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
-		if (doc_get(claims, span_of(foreign[i])) != NULL)
-			return true;
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (span_eq_nocase(type, span_of(types[i])))
-			return true;
-	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
-		if (span_eq_nocase(use, span_of(uses[i])))
-			return true;
-	return false;
-}
-
 static enum verdict
 check_type(struct check *c)
 {
@@ -222,7 +230,7 @@ check_type(struct check *c)
 static enum verdict
 check_purpose(struct check *c)
 {
-	if (is_other_token(c->claims))
+	if (purpose_is_other(c->claims))
 		return VERDICT_TOKEN_TYPE;
 	/* A bearer proves no key, so a token that is bound to one is not for it (RFC 7800). */
 	return member(c->claims, "cnf") == NULL ? VERDICT_ACTIVE : VERDICT_BOUND;
@@ -242,6 +250,23 @@ read_date(const struct doc_value *value, double (*rounded)(double), int64_t *dat
 	return true;
 }
 
+/*
+ * What only the issuer can say is left to it, but for a token that is over by its own account: so
+ * one that was not active for this reason is refused without a question.
+ */
+static enum verdict
+ask_issuer(struct check *c)
+{
+	int64_t exp_s;
+
+	if (c->issuer->validate != VALIDATE_INTROSPECT)
+		return VERDICT_ACTIVE;
+	if (!read_date(member(c->claims, "exp"), floor, &exp_s) || c->now_s < exp_s)
+		return VERDICT_ASK_ISSUER;
+	c->answer->from_s = exp_s;
+	return VERDICT_EXPIRED;
+}
+
 enum verdict
 jwt_judge_times(int64_t exp_s, int64_t nbf_s, int64_t iat_s, const struct config_issuer *issuer,
     int64_t now_wall_s)
@@ -258,8 +283,12 @@ static enum verdict
 check_times(struct check *c)
 {
 	const struct doc_value *nbf = member(c->claims, "nbf"), *iat = member(c->claims, "iat");
+	const struct doc_value *exp = member(c->claims, "exp");
+	bool lasts = exp == NULL && c->lasts_s != 0;
 
-	if (!read_date(member(c->claims, "exp"), floor, &c->exp_s) ||
+	if (lasts)
+		c->exp_s = c->lasts_s;
+	if ((!lasts && !read_date(exp, floor, &c->exp_s)) ||
 	    (nbf != NULL && !read_date(nbf, ceil, &c->nbf_s)) ||
 	    (iat != NULL && (!read_date(iat, ceil, &c->iat_s) ||
 	    !read_date(iat, floor, &c->issued_s))))
@@ -379,6 +408,7 @@ static check_step *const steps[] = {
 	check_algorithm,
 	check_type,
 	check_purpose,
+	ask_issuer,
 	check_times,
 	check_audience,
 	find_key,
@@ -390,6 +420,17 @@ static check_step *const steps[] = {
 static check_step *const claims_steps[] = {
 	read_claims,
 	match_voucher,
+	check_purpose,
+	check_times,
+	check_audience,
+	make_facts,
+	NULL,
+};
+
+static check_step *const answer_steps[] = {
+	read_answer,
+	match_voucher,
+	check_token_type,
 	check_purpose,
 	check_times,
 	check_audience,
@@ -429,11 +470,23 @@ enum verdict
 jwt_believe(struct jwt_checker *checker, const struct jwt_claims *claims, int64_t now_wall_s,
     struct arena *arena, struct jwt_answer *answer)
 {
+	bool told = claims->lasts_s != 0;
 	struct check c = { .checker = checker, .answer = answer, .arena = arena,
 		.now_s = now_wall_s, .voucher = claims->issuer, .signed_text = claims->stand_in,
-		.token = span_make(claims->text, claims->n),
+		.lasts_s = claims->lasts_s,
+		/* an answer about a token may be longer than tokens are */
+		.token = told ? claims->stand_in : span_make(claims->text, claims->n),
 		.bytes[CLAIMS] = { claims->text, claims->n } };
 
-	must(claims->issuer < checker->conf->n_issuers);
-	return run_steps(&c, claims_steps);
+	must(claims->issuer < checker->conf->n_issuers && (!told || claims->n <= JWT_ANSWER_MAX));
+	return run_steps(&c, told ? answer_steps : claims_steps);
+}
+
+enum verdict
+jwt_is_active(struct jwt_checker *checker, char *text, size_t n)
+{
+	struct check c = { .checker = checker, .bytes[CLAIMS] = { text, n } };
+
+	must(n <= JWT_ANSWER_MAX);
+	return read_answer(&c);
 }

@@ -61,8 +61,21 @@ struct jwt_claims {
 	 * other all of it. Empty: claims without jti are malformed.
 	 */
 	struct span	 stand_in;
+	/*
+	 * They are the issuer's answer to a question about the token (RFC 7662): `active` must be
+	 * true, token_type, if told, Bearer, and exp may be missing, when they last until this
+	 * wall time. 0: they are no such answer.
+	 */
+	int64_t		 lasts_s;
 };
+/* Bytes of the longest answer about a token that can be read, with all its values. */
+#define JWT_ANSWER_MAX	((size_t)64 * 1024)
 enum verdict jwt_believe(struct jwt_checker *checker, const struct jwt_claims *claims,
     int64_t now_wall_s, struct arena *arena, struct jwt_answer *answer);
+/*
+ * What an issuer's answer says of a token whose claims are known: VERDICT_ACTIVE, VERDICT_INACTIVE,
+ * or VERDICT_INTROSPECTION_FAILED if it is no such answer. The text is changed in place.
+ */
+enum verdict jwt_is_active(struct jwt_checker *checker, char *text, size_t n);
 
 #endif

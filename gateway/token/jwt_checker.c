@@ -65,6 +65,18 @@ collect_algorithms(struct jwt_checker *checker)
 	return true;
 }
 
+/* Bytes of the longest JSON that is read: of a token, or of an issuer's answer about one. */
+static size_t
+longest_text(const struct jwt_checker *checker)
+{
+	size_t n = BASE64URL_DECODED(checker->token_max);
+
+	for (size_t i = 0; i < checker->conf->n_issuers; i++)
+		if (checker->conf->issuers[i].validate != VALIDATE_LOCAL && n < JWT_ANSWER_MAX)
+			n = JWT_ANSWER_MAX;
+	return n;
+}
+
 struct jwt_checker *
 jwt_checker_new(const struct config *conf, struct keyring *ring, struct alg_tools *tools)
 {
@@ -75,7 +87,7 @@ jwt_checker_new(const struct config *conf, struct keyring *ring, struct alg_tool
 	*checker = (struct jwt_checker){ .conf = conf, .ring = ring, .tools = tools };
 	bool good = collect_claims(checker) && collect_algorithms(checker);
 	checker->decoded = malloc(BASE64URL_DECODED(checker->token_max) + JWT_PARTS * 3);
-	checker->values_max = DOC_VALUES(BASE64URL_DECODED(checker->token_max));
+	checker->values_max = DOC_VALUES(longest_text(checker));
 	checker->values = calloc(2 * checker->values_max, sizeof(*checker->values));
 	checker->room = malloc(FACTS_MAX);
 	if (!good || checker->decoded == NULL || checker->values == NULL || checker->room == NULL)

@@ -128,10 +128,10 @@ find_good(struct recall *r, int64_t now_s, struct arena *arena, struct judgement
 
 /* Looks among the refused. */
 static bool
-find_bad(struct recall *r, int64_t now_s, struct judgement *j)
+find_bad(struct recall *r, const uint8_t digest[32], int64_t now_s, struct judgement *j)
 {
 	struct refusal refusal;
-	size_t n = cache_get(r->bad, j->digest, (uint64_t)now_s, &refusal, sizeof(refusal));
+	size_t n = cache_get(r->bad, digest, (uint64_t)now_s, &refusal, sizeof(refusal));
 
 	if (n != sizeof(refusal) || refusal.version != REFUSAL_VERSION ||
 	    refusal.verdict >= VERDICT_COUNT || refusal.verdict == VERDICT_ACTIVE ||
@@ -162,7 +162,18 @@ recall_find(struct recall *r, struct span token, int64_t now_wall_s, struct aren
 	}
 	digest_sha256(token, j->digest);
 	j->ticket = cache_ticket(r->good);
-	return find_good(r, now_wall_s, arena, j) || find_bad(r, now_wall_s, j);
+	return find_good(r, now_wall_s, arena, j) || find_bad(r, j->digest, now_wall_s, j);
+}
+
+bool
+recall_again(struct recall *r, int64_t now_wall_s, struct arena *arena, struct judgement *j)
+{
+	j->verdict = VERDICT_MALFORMED;
+	j->source = RECALL_NONE;
+	j->facts = NULL;
+	j->issuer = NULL;
+	j->ticket = cache_ticket(r->good);
+	return find_good(r, now_wall_s, arena, j) || find_bad(r, j->digest, now_wall_s, j);
 }
 
 static void
@@ -250,4 +261,92 @@ recall_unknown(struct recall *r, int64_t now_wall_s, struct judgement *j)
 	j->verdict = VERDICT_UNKNOWN_TOKEN;
 	j->source = RECALL_LOOKED_UP;
 	conclude(r, &answer, now_wall_s, j);
+}
+
+/* The facts of a token that was verified here, with the issuer's word that it is active. */
+static enum verdict
+renew(const struct recall_answer *answer, struct arena *arena, struct facts **facts)
+{
+	struct facts *f = arena_alloc(arena, answer->known->size);
+
+	if (f == NULL)
+		return VERDICT_NO_MEMORY;
+	*facts = memcpy(f, answer->known, answer->known->size);
+	return VERDICT_ACTIVE;
+}
+
+/* All of an opaque token; of a JWT without jti what its signature is over. */
+static struct span
+stand_in_of(struct span token)
+{
+	const char *end = token.p + token.n, *first = memchr(token.p, '.', token.n);
+	const char *last = memrchr(token.p, '.', token.n);
+	bool three = first != NULL && first != last &&
+	    memchr(first + 1, '.', (size_t)(end - first - 1)) == last;
+
+	return three ? span_make(token.p, (size_t)(last - token.p)) : token;
+}
+
+/* The facts of a token of which all that is known is what its issuer says. */
+static enum verdict
+believe(struct recall *r, const struct recall_answer *answer, int64_t now_s, struct arena *arena,
+    struct facts **facts)
+{
+	const struct jwt_claims said = {
+		.issuer = (size_t)(answer->issuer - r->conf->issuers),
+		.text = answer->text, .n = answer->n,
+		.stand_in = stand_in_of(answer->token), .lasts_s = answer->lasts_s,
+	};
+	struct jwt_answer found;
+	enum verdict verdict = jwt_believe(r->checker, &said, now_s, arena, &found);
+
+	*facts = found.facts;
+	return verdict;
+}
+
+enum verdict
+recall_answered(struct recall *r, const struct recall_answer *answer, int64_t now_wall_s,
+    struct arena *arena, struct facts **facts)
+{
+	/* a key stands behind what was verified here */
+	bool verified = answer->known != NULL && answer->known->key != 0;
+	enum verdict verdict = verified ?
+	    jwt_is_active(r->checker, answer->text, answer->n) :
+	    believe(r, answer, now_wall_s, arena, facts);
+
+	if (verified && verdict == VERDICT_ACTIVE)
+		verdict = renew(answer, arena, facts);
+	if (verdict != VERDICT_ACTIVE)
+		return verdict;
+	(*facts)->known_s = answer->began_s;
+	(*facts)->asked_us = answer->began_us;
+	return VERDICT_ACTIVE;
+}
+
+bool
+recall_keep(struct recall *r, uint64_t ticket, const uint8_t digest[32],
+    const struct facts *facts, int64_t until_s, int64_t now_wall_s)
+{
+	return cache_put_if(r->good, ticket, digest, facts, facts->size, (uint64_t)until_s,
+	    (uint64_t)now_wall_s);
+}
+
+void
+recall_refuse(struct recall *r, const uint8_t digest[32], const struct config_issuer *issuer,
+    enum verdict verdict, int64_t until_s, int64_t now_wall_s)
+{
+	struct refusal refusal = { .version = REFUSAL_VERSION, .verdict = verdict,
+		.rules = r->rules, .issuer = issuer->id, .from_s = now_wall_s,
+		.until_s = until_s };
+
+	cache_put(r->bad, digest, &refusal, sizeof(refusal), (uint64_t)until_s,
+	    (uint64_t)now_wall_s);
+}
+
+enum verdict
+recall_refused(struct recall *r, const uint8_t digest[32], int64_t now_wall_s)
+{
+	struct judgement j;
+
+	return find_bad(r, digest, now_wall_s, &j) ? j.verdict : VERDICT_ACTIVE;
 }

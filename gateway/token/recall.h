@@ -29,6 +29,7 @@ enum recall_source {
 	RECALL_CACHE,
 	RECALL_VERIFIED,
 	RECALL_LOOKED_UP,	/* an opaque token, in the store */
+	RECALL_INTROSPECTED,	/* its issuer was asked */
 };
 
 /* All that is known about the token of one request. */
@@ -73,5 +74,43 @@ void recall_learn(struct recall *recall, char *claims, size_t n, int64_t now_wal
     struct arena *arena, struct judgement *j);
 /* The store knows no such token; that is remembered for a few seconds. Completes `j`. */
 void recall_unknown(struct recall *recall, int64_t now_wall_s, struct judgement *j);
+
+/* As recall_find(), once more for a token whose digest stands in `j`. */
+bool recall_again(struct recall *recall, int64_t now_wall_s, struct arena *arena,
+    struct judgement *j);
+
+/* What an issuer answered to a question about a token (RFC 7662). */
+struct recall_answer {
+	const struct config_issuer	*issuer;	/* of the configuration */
+	struct span			 token;
+	char				*text;		/* JSON, changed in place */
+	size_t				 n;		/* JWT_ANSWER_MAX at most */
+	const struct facts		*known;		/* before; NULL: nothing */
+	int64_t				 began_s;	/* when the question was put, wall time */
+	uint64_t			 began_us;	/* and by clock_us() */
+	int64_t				 lasts_s;	/* until then, if it names no exp */
+};
+
+/*
+ * Judges by an answer, and remembers nothing. ACTIVE: *facts are new ones in the arena; those of a
+ * JWT that was verified here stay what its signature covers, and are only known anew. Otherwise
+ * the verdict on the token, INTROSPECTION_FAILED if the answer is none, or NO_MEMORY.
+ */
+enum verdict recall_answered(struct recall *recall, const struct recall_answer *answer,
+    int64_t now_wall_s, struct arena *arena, struct facts **facts);
+/*
+ * Remembers facts of the token of this digest. False if they are not kept: too long, or something
+ * was revoked since the ticket was taken.
+ */
+bool recall_keep(struct recall *recall, uint64_t ticket, const uint8_t digest[32],
+    const struct facts *facts, int64_t until_s, int64_t now_wall_s);
+/*
+ * Remembers a refusal by an issuer under a token's digest, or one made of it, and recalls it:
+ * VERDICT_ACTIVE if there is none.
+ */
+void recall_refuse(struct recall *recall, const uint8_t digest[32],
+    const struct config_issuer *issuer, enum verdict verdict, int64_t until_s,
+    int64_t now_wall_s);
+enum verdict recall_refused(struct recall *recall, const uint8_t digest[32], int64_t now_wall_s);
 
 #endif

@@ -51,8 +51,10 @@ START_TEST(a_bad_token_is_refused_for_its_reason)
 		ck_assert_int_eq(check_policy(&request), STEP_END);
 		ck_assert(!request.authenticated);
 		if (verdict == VERDICT_KEYS_UNAVAILABLE || verdict == VERDICT_REVOCATIONS_UNSURE ||
-		    verdict == VERDICT_STORE_UNAVAILABLE ||
-		    verdict == VERDICT_CONSUMERS_UNAVAILABLE)
+		    verdict == VERDICT_STORE_UNAVAILABLE || verdict == VERDICT_ASK_ISSUER ||
+		    verdict == VERDICT_CONSUMERS_UNAVAILABLE ||
+		    verdict == VERDICT_INTROSPECTION_FAILED ||
+		    verdict == VERDICT_INTROSPECTION_BUSY)
 			ck_answer(503, "Retry-After: 1\r\n", "unavailable");
 		else if (verdict == VERDICT_NO_MEMORY)
 			ck_answer(503, "", "unavailable");

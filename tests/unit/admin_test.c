@@ -63,7 +63,7 @@ static void
 setup(void)
 {
 	static const struct shared_sizes sizes = { 1 << 20, 1 << 20, 1 << 20, 1 << 20,
-	    1 << 20, 1 << 20 };
+	    1 << 20, 1 << 20, 1 << 20 };
 	static const uint8_t key[SHARED_BOOT_KEY_SIZE] = { 1 };
 	int listener = listen_somewhere();
 

@@ -22,6 +22,7 @@ static const struct shared_sizes sizes = {
 	.revocations = 1 << 18,
 	.reuse = 1 << 18,
 	.replay = 1 << 18,
+	.inactive = 1 << 18,
 };
 static struct shared shared;
 

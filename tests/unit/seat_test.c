@@ -9,7 +9,7 @@
 #include "gateway/base/log.h"
 
 static const struct shared_sizes sizes = { 1 << 20, 1 << 18, 1 << 16, 1 << 18, 1 << 18,
-	1 << 18 };
+	1 << 18, 1 << 18 };
 static struct shared shared;
 static struct seat seat;
 

@@ -524,7 +524,7 @@ static enum verdict
 believe(size_t issuer, const char *text, const char *stand_in)
 {
 	char *copy = strdup(text);
-	const struct jwt_claims said = { issuer, copy, strlen(copy), span_of(stand_in) };
+	const struct jwt_claims said = { issuer, copy, strlen(copy), span_of(stand_in), 0 };
 
 	arena_reset(&arena);
 	enum verdict verdict = jwt_believe(checker, &said, NOW, &arena, &answer);

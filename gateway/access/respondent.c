@@ -1,0 +1,195 @@
+#include "gateway/access/respondent.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/access/limit.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/log.h"
+#include "gateway/base/metric.h"
+#include "gateway/token/jwt.h"
+#include "shm/hash.h"
+#include "shm/rate.h"
+
+#define TELL_EVERY_MS	1000
+#define REST_FIRST_MS	1000
+#define REST_MAX_MS	30000
+#define ENCODED_MAX	3	/* bytes that a byte becomes in a form at most */
+#define FORM_FIXED	64	/* names of parameters */
+#define RATE_NAME	"introspection"
+
+/* The cell of a limit that all workers share; no route's name begins so. */
+static uint64_t
+rate_key(const struct gate *g, const struct config_issuer *issuer)
+{
+	struct span name = SPAN(RATE_NAME);
+
+	return hash_mix64(hash_bytes(name.p, name.n, g->shared->control->boot_key) ^
+	    hash_mix64(issuer->id));
+}
+
+bool
+respondent_open(struct respondent *r, struct gate *g, const struct config_issuer *issuer,
+    struct alg_tools *tools)
+{
+	const char *why;
+
+	*r = (struct respondent){ .gate = g, .issuer = issuer };
+	r->places = issuer->introspection.calls / g->config->workers;
+	if (r->places == 0)
+		r->places = 1;
+	for (size_t i = 0; i < g->config->n_routes; i++)
+		if ((int64_t)g->config->routes[i].stale_if_error_s > r->stale_max_s)
+			r->stale_max_s = (int64_t)g->config->routes[i].stale_if_error_s;
+	r->rate_key = rate_key(g, issuer);
+	r->label = metric_name(span_of(issuer->name));
+	r->proof = proof_open(issuer, tools, &why);
+	if (r->proof == NULL)
+		log_error("issuer \"%s\": introspection: %s", issuer->name, why);
+	return r->proof != NULL;
+}
+
+void
+respondent_close(struct respondent *r)
+{
+	proof_close(&r->proof);
+}
+
+static bool
+is_within_rate(struct respondent *r)
+{
+	const struct config_introspection *in = &r->issuer->introspection;
+	const struct limit limit = { RATE_NAME, in->rate_count, in->rate_period_us, 0 };
+
+	if (limit.count == 0)
+		return true;
+	const struct rate_limit rule = limit_rule(&limit);
+	return rate_take(r->gate->shared->rates, r->rate_key, &rule, clock_us(), NULL);
+}
+
+bool
+respondent_enter(struct respondent *r, bool stranger)
+{
+	unsigned for_strangers = r->places - r->places / 4;
+
+	if (r->taken >= r->places ||
+	    (stranger && (r->strangers >= for_strangers || !is_within_rate(r)))) {
+		respondent_count(r, RESPONDENT_BUSY);
+		return false;
+	}
+	r->taken++;
+	r->strangers += stranger;
+	return true;
+}
+
+void
+respondent_leave(struct respondent *r, bool stranger)
+{
+	r->taken--;
+	r->strangers -= stranger;
+}
+
+bool
+respondent_rests(const struct respondent *r)
+{
+	return r->failures > 0 && loop_now_ms(r->gate->loop) < r->rest_ms;
+}
+
+static bool
+write_form(struct respondent *r, struct text *form, struct span token)
+{
+	text_put(form, SPAN("token="));
+	text_form(form, token);
+	text_put(form, SPAN("&token_type_hint=access_token"));
+	return proof_put(r->proof, form, loop_wall_s(r->gate->loop)) && !form->cut;
+}
+
+struct fetch *
+respondent_ask(struct respondent *r, struct span token)
+{
+	const struct config_introspection *in = &r->issuer->introspection;
+	size_t room = FORM_FIXED + ENCODED_MAX * token.n + proof_room(r->proof);
+	struct text form = { malloc(room), 0, room, false };
+	struct fetch *fetch = NULL;
+
+	if (form.p != NULL && write_form(r, &form, token)) {
+		const struct fetch_request request = {
+			.url = in->endpoint,
+			.accept = "application/json",
+			.ca_file = r->issuer->ca_file,
+			.authorization = proof_authorization(r->proof),
+			.form = text_span(&form),
+			.max_bytes = JWT_ANSWER_MAX,
+			.timeout_ms = in->timeout_ms,
+		};
+		fetch = fetch_begin(&request, loop_now_ms(r->gate->loop));
+	}
+	if (form.p != NULL)
+		OPENSSL_cleanse(form.p, form.n);
+	free(form.p);
+	if (fetch == NULL)
+		respondent_failed(r, "there is no memory, or OpenSSL can't sign");
+	return fetch;
+}
+
+const char *
+respondent_fault(const struct fetch_result *result, char *room, size_t size)
+{
+	if (result->reason != NULL)
+		return result->reason;
+	if (result->status == 200)
+		return NULL;
+	if (result->status == 400 || result->status == 401 || result->status == 403)
+		snprintf(room, size, "it refuses us with status %u: see introspection.auth, "
+		    "client_id, and the secret or key", result->status);
+	else if (result->status >= 300 && result->status < 400)
+		snprintf(room, size, "it redirects (status %u), which is not followed: see "
+		    "introspection.endpoint", result->status);
+	else
+		snprintf(room, size, "status %u: see introspection.endpoint, and its own log",
+		    result->status);
+	return room;
+}
+
+void
+respondent_answered(struct respondent *r)
+{
+	if (r->failures > 0 && r->told_ms != 0)
+		log_notice("issuer \"%s\": answers questions about tokens again", r->issuer->name);
+	r->failures = 0;
+	r->told_ms = 0;
+}
+
+static uint64_t
+rest_after(unsigned failures)
+{
+	return failures > 5 ? REST_MAX_MS : (uint64_t)REST_FIRST_MS << (failures - 1);
+}
+
+void
+respondent_failed(struct respondent *r, const char *reason)
+{
+	uint64_t now_ms = loop_now_ms(r->gate->loop);
+
+	respondent_count(r, RESPONDENT_ERROR);
+	if (r->failures == 0 || now_ms >= r->rest_ms) {
+		r->failures += r->failures < REST_MAX_MS;
+		r->rest_ms = now_ms + rest_after(r->failures);
+	}
+	if (r->told_ms != 0 && now_ms < r->told_ms + TELL_EVERY_MS)
+		return;
+	r->told_ms = now_ms;
+	log_error("issuer \"%s\": can't be asked about tokens: %s; what needs its answer gets 503",
+	    r->issuer->name, reason);
+}
+
+void
+respondent_count(const struct respondent *r, enum respondent_result result)
+{
+	static const char *const names[] = { "active", "inactive", "refused",
+		"error", "busy" };
+
+	metric_count(METRIC_INTROSPECTIONS, r->label, metric_name(span_of(names[result])));
+}

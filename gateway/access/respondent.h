@@ -1,0 +1,67 @@
+/*
+ * A respondent: an issuer as one worker asks it about tokens. Where, with what proof, how many
+ * questions at a time, and what to do while it does not answer.
+ *
+ * Trouble is told to the error log with what to do about it, once a second at most, and so is its
+ * end.
+ */
+#ifndef GATEWAY_ACCESS_RESPONDENT_H
+#define GATEWAY_ACCESS_RESPONDENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/access/proof.h"
+#include "gateway/base/span.h"
+#include "gateway/conf/config.h"
+#include "gateway/http/fetch.h"
+#include "gateway/request/gate.h"
+
+struct respondent {
+	struct gate			*gate;
+	const struct config_issuer	*issuer;
+	struct proof			*proof;
+	unsigned			 places;	/* for questions under way */
+	unsigned			 taken;
+	unsigned			 strangers;	/* of these, about tokens nobody knows */
+	unsigned			 failures;	/* in a row */
+	uint64_t			 rest_ms;	/* until then nothing in the background */
+	uint64_t			 told_ms;	/* when the log was told last; 0: never */
+	uint64_t			 rate_key;
+	int64_t				 stale_max_s;	/* of all routes */
+	uint16_t			 label;
+};
+
+/* How a question came out, as the metrics tell it. */
+enum respondent_result {
+	RESPONDENT_ACTIVE,
+	RESPONDENT_INACTIVE,
+	RESPONDENT_REFUSED,	/* active, but no token for us */
+	RESPONDENT_ERROR,
+	RESPONDENT_BUSY,
+};
+
+/* Prepares to ask; false: the reason is in the log. */
+bool respondent_open(struct respondent *r, struct gate *g, const struct config_issuer *issuer,
+    struct alg_tools *tools);
+void respondent_close(struct respondent *r);
+
+/*
+ * Takes a place for a question; a stranger is a token nobody knows, which also counts against the
+ * rate. False: there is none.
+ */
+bool respondent_enter(struct respondent *r, bool stranger);
+void respondent_leave(struct respondent *r, bool stranger);
+/* True while it should be left alone unless a request waits. */
+bool respondent_rests(const struct respondent *r);
+
+/* Begins to ask about a token. NULL: it can't be asked, and the log says why. */
+struct fetch *respondent_ask(struct respondent *r, struct span token);
+/* What its answer amounts to: NULL, or why it is none. */
+const char *respondent_fault(const struct fetch_result *result, char *room, size_t size);
+/* It has answered, or not: `reason` says why. */
+void respondent_answered(struct respondent *r);
+void respondent_failed(struct respondent *r, const char *reason);
+void respondent_count(const struct respondent *r, enum respondent_result result);
+
+#endif
