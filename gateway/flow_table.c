@@ -6,7 +6,7 @@
 
 const struct flow flow_table[FLOW_COUNT] = {
 	[FLOW_PROXY] = { "proxy", { find_route, find_token, recall_verdict,
-	    look_up_token, verify_token, introspect_token, check_revocation, know_consumer,
+	    look_up_token, verify_token, introspect_token, know_consumer, check_revocation,
 	    check_policy, limit_rate, check_form, forward } },
 	[FLOW_TOKEN] = { "token", { read_form, authenticate_client, choose_grant } },
 	[FLOW_INTROSPECT] = { "introspect", { read_form, authenticate_client, take_token,

@@ -28,13 +28,13 @@ step_function look_up_token;
 step_function verify_token;
 /* Asks the token's issuer, where what is known of it is not enough for the route. */
 step_function introspect_token;
-/* Turns the verdict on a good token that was revoked, or may have been; refuses nothing itself. */
-step_function check_revocation;
 /*
  * Turns the verdict on a good token whose consumer is not known here, if its issuer wants that;
- * refuses nothing itself.
+ * refuses nothing itself. It may wait for the store, so what may change meanwhile comes after it.
  */
 step_function know_consumer;
+/* Turns the verdict on a good token that was revoked, or may have been; refuses nothing itself. */
+step_function check_revocation;
 /* Applies the route's policy to the facts: issuers, audience, scopes, and the size of the body. */
 step_function check_policy;
 /* Holds the consumer, address or route to its rate. */

@@ -5,6 +5,7 @@
 
 #include "gateway/access/access.h"
 #include "gateway/base/log.h"
+#include "gateway/token/jwt.h"
 
 /*
  * The claim that names the consumer is looked for among the names and custom ids of the store's
@@ -120,6 +121,9 @@ know_consumer(struct request *r)
 		return STEP_WAIT;
 	case BOOK_FOUND:
 		r->known = r->consumer_search->record;
+		/* it may have expired while we waited */
+		j->verdict = jwt_judge_times(j->facts->exp_s, j->facts->nbf_s, j->facts->iat_s,
+		    j->issuer, loop_wall_s(r->gate->loop));
 		break;
 	case BOOK_UNKNOWN:
 		j->verdict = VERDICT_UNKNOWN_CONSUMER;

@@ -2,13 +2,14 @@
 // custom id. What is done to consumers holds at every node at once, whatever is cached.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { backend } from '../harness/backend.mjs';
-import { conf, gateway } from '../harness/gateway.mjs';
+import { ISSUER, conf, gateway } from '../harness/gateway.mjs';
 import { get } from '../harness/http.mjs';
 import { jwksOf, mint, newKey } from '../harness/keys.mjs';
 import { postgres } from '../harness/postgres.mjs';
-import { until } from '../harness/wait.mjs';
+import { Lines, until } from '../harness/wait.mjs';
 
 const key = newKey('ES256');
 const files = { 'jwks.json': jwksOf(key) };
@@ -171,6 +172,35 @@ for (const app of ['acme ', ' acme', 'acme\u0000', 'acme\n', '', null, true, ['a
 test('a bad token is told what is wrong with it, not who is known', async () => {
   const answer = await ask(await of('stranger', { exp: 1 }));
   assert.match(answer.json.error_description, /expired/);
+});
+
+/** A session that holds the table of consumers until it is told to let go. */
+async function holdConsumers() {
+  const session = spawn('psql', ['-XqAt', '-d', db.url()], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const said = new Lines(session.stdout);
+  session.stdin.write('BEGIN; LOCK TABLE consumers IN ACCESS EXCLUSIVE MODE;\n\\echo held\n');
+  await said.find((line) => line === 'held', 'the lock');
+  return () => session.stdin.writableEnded || session.stdin.end('COMMIT;\n');
+}
+
+test('a token that is revoked while its consumer is looked up does not pass', async (t) => {
+  const patient = await gateway(text.replace('timeout = 1', 'timeout = 9'), { files });
+  t.after(() => patient.stop());
+  await consumer('add', 'slow');
+  const [token, witness] = [await of('slow', { jti: 'j1' }), await of('listed', { jti: 'j2' })];
+  const letGo = await holdConsumers();
+  t.after(letGo);
+  const answer = ask(token, '/orders', patient);
+  const waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'consumers'::regclass";
+  await until(async () => (await db.value(waiting)) === '1', 'the look-up to wait');
+  await db.query(`INSERT INTO revocations (kind, identity, expires_at, issuer, value)
+    SELECT 'jti', gatehouse_identity('jti', '${ISSUER}', j), now() + interval '1 hour', '${ISSUER}', j
+    FROM unnest('{j1,j2}'::text[]) AS j`);
+  await becomes(401, witness, '/orders', patient);
+  letGo();
+  const { status: seen, body } = await answer;
+  assert.equal(seen, 401, body);
+  assert.match(body, /revoked/);
 });
 
 test('with the database away, who is remembered passes, and nobody else', async () => {
