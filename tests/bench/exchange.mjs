@@ -140,8 +140,9 @@ async function loadOnce(site, pool, { choice, rate, warmUp, ramp, seconds }) {
     ...{ p50Ms: load.p50_us / 1000, p95Ms: load.p95_us / 1000 },
     ...{ p99Ms: load.p99_us / 1000, maxMs: load.max_us / 1000 },
     ...sharesOf(at.begins, at.ends, load),
-    ...{ requests: load.requests, failed: load.failed, verdicts: load.verdicts },
-    wrong: sum(verdicts.map(({ wrong }) => wrong)) + load.failed,
+    ...{ requests: load.requests, failed: load.failed, unsent: load.unsent },
+    verdicts: load.verdicts,
+    wrong: sum(verdicts.map(({ wrong }) => wrong)),
     ...{ issued, tokens, rows, same },
     wrongTokens: sum(Object.values(tokens.wrong)),
   };
@@ -152,8 +153,9 @@ const nameOf = ({ signing, recording, choice, rate }) =>
 
 function hold(sample) {
   const name = nameOf(sample);
-  const { wrong, wrongTokens, issued, tokens, rows, recording, same } = sample;
+  const { wrong, failed, wrongTokens, issued, tokens, rows, recording, same } = sample;
   expect(`${name}, verdicts`, wrong === 0 ? null : `${wrong} wrong`);
+  expect(`${name}, answers`, failed === 0 ? null : `${failed} never came`);
   expect(`${name}, tokens`, wrongTokens === 0 ? null : JSON.stringify(tokens.wrong));
   expect(`${name}, checks`, tokens.checked === issued ? null : `${tokens.checked} of ${issued}`);
   const wanted = recording === 'full' ? issued : 0;
@@ -201,13 +203,14 @@ async function revokeUnderLoad(site, pool, { ramp, seconds }) {
   );
   const under = resultOf(text);
   const told = resultOf(await revoking);
-  const wrong = sum(Object.values(under.verdicts).map((one) => one.wrong)) + under.failed;
+  const wrong = sum(Object.values(under.verdicts).map((one) => one.wrong));
   const { signing, recording } = site;
   const name = `${signing}, ${recording}, revocations under load`;
   expect(`${name}, verdicts`, wrong === 0 ? null : `${wrong} wrong`);
   const late = told.accepted + told.raced_accepted;
   expect(`${name}, after 200`, late === 0 ? null : `${late} accepted`);
-  expect(`${name}, answers`, told.failed === 0 ? null : `${told.failed} others`);
+  const others = told.failed + under.failed;
+  expect(`${name}, answers`, others === 0 ? null : `${others} others, or none`);
   expect(`${name}, count`, told.revoked > 0 ? null : 'nothing was revoked');
   console.error(`${name}: ${told.revoked} revoked, ${told.refused} refused, ${late} accepted`);
   return { signing, recording, wrong, ...told };

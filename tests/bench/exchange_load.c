@@ -10,7 +10,8 @@
  * more for RAMP_S, and RATE for SECONDS, which is what is measured; "begins" and "ends" tell when,
  * so that the caller can read clocks. Without -r each connection sends its next request when it has
  * its answer, from the ramp on. Latency counts from when a request was due, whether or not a
- * connection was free to send it; what is overdue is sent as soon as one is, and none is left out.
+ * connection was free to send it; what is overdue is sent as soon as one is, DRAIN_NS after the end
+ * at the latest: `unsent` tells what was due and not sent even then.
  *
  * Seven requests of ten have a valid subject token, with an actor or without; one each has an
  * expired one, a forged one, a revoked one. They are chosen among all of the pool or, with -v,
@@ -61,7 +62,7 @@ struct load {
 
 	uint64_t		 begin_ns, ramp_ns, plateau_ns, end_ns, last_ns;
 	double			 due_ns;	/* of the next request */
-	uint64_t		 samples, failed, told, cpu_us;
+	uint64_t		 samples, failed, unsent, told, cpu_us;
 	uint32_t		*latencies_us;
 	struct verdicts		 verdicts[CLASSES];
 	char			*kept;
@@ -169,7 +170,7 @@ rate_at(const struct load *l, double at_ns)
 static bool
 may_send(const struct load *l, uint64_t now)
 {
-	if (l->idle == NULL)
+	if (l->idle == NULL || now >= l->end_ns + DRAIN_NS)
 		return false;
 	if (rate_at(l, l->due_ns) == 0)
 		return now < l->end_ns;
@@ -326,16 +327,17 @@ run(struct load *l)
 		}
 		while (may_send(l, now))
 			send_one(l, now);
-		if (now >= l->end_ns + DRAIN_NS)
+		if (now >= l->end_ns + 2 * DRAIN_NS)
 			break;
-		if (now >= l->end_ns && l->under_way == 0 &&
-		    (l->rate == 0 || l->due_ns >= (double)l->end_ns || l->idle == NULL))
+		if (now >= l->end_ns && l->under_way == 0 && !may_send(l, now))
 			break;
 		wait_some(l, now);
 	}
 	say("ends");
 	l->cpu_us = own_cpu_us() - l->cpu_us;
 	l->failed += (uint64_t)l->under_way;
+	if (l->rate > 0 && l->due_ns < (double)l->end_ns)
+		l->unsent = (uint64_t)(((double)l->end_ns - l->due_ns) * l->rate / 1e9);
 }
 
 static int
@@ -358,10 +360,10 @@ tell(const struct load *l)
 	uint64_t span_us = l->samples == 0 ? 0 : (l->last_ns - l->plateau_ns) / 1000;
 
 	qsort(l->latencies_us, l->samples, sizeof(*l->latencies_us), by_size);
-	printf("result {\"requests\":%lu,\"duration_us\":%lu,\"failed\":%lu,\"p50_us\":%u,"
-	    "\"p95_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"cpu_us\":%lu,\"verdicts\":{",
-	    l->samples, span_us, l->failed, percentile(l, 0.5), percentile(l, 0.95),
-	    percentile(l, 0.99), percentile(l, 1), l->cpu_us);
+	printf("result {\"requests\":%lu,\"duration_us\":%lu,\"failed\":%lu,\"unsent\":%lu,"
+	    "\"p50_us\":%u,\"p95_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"cpu_us\":%lu,"
+	    "\"verdicts\":{", l->samples, span_us, l->failed, l->unsent, percentile(l, 0.5),
+	    percentile(l, 0.95), percentile(l, 0.99), percentile(l, 1), l->cpu_us);
 	for (int i = 0; i < SPARE; i++)
 		printf("%s\"%s\":{\"right\":%lu,\"wrong\":%lu}", i == 0 ? "" : ",", names[i],
 		    l->verdicts[i].right, l->verdicts[i].wrong);
