@@ -2,8 +2,8 @@
  * Act and lineage: who acts for the subject and who did before (RFC 8693 section 4.1), and which
  * tokens the new one came of.
  *
- * Both are kept whole, or there is no exchange. The subject's act stands inside the new one as it
- * is, or, where nobody acts now, remains what it was.
+ * Both are kept whole, or there is no exchange. The subject's act stands inside the new one, or,
+ * where nobody acts now, remains what it was.
  */
 #include "gateway/base/text.h"
 #include "gateway/oauth/exchange.h"
@@ -13,8 +13,16 @@
 #include "gateway/token/lineage.h"
 
 #define ACT_ROOM	64	/* names of members, quotes */
+#define ISS_ROOM	12	/* the same of one iss */
 #define ANCESTOR_ROOM	128	/* the same, and numbers, as introspection tells them */
 #define ESCAPED_MAX	6	/* bytes that a byte becomes in JSON at most */
+
+/* Who acted before: the subject token's act. */
+struct acted {
+	const struct doc_value	*act;		/* NULL: nobody */
+	size_t			 n;		/* how many */
+	struct span		 issuer;	/* who names them so; empty: we do */
+};
 
 enum fault
 exchange_parse(struct request *r, struct span json, enum fault malformed,
@@ -31,39 +39,36 @@ exchange_parse(struct request *r, struct span json, enum fault malformed,
 	return doc_parse(values, max, text, json.n) ? FAULT_COUNT : malformed;
 }
 
-/* How many actors stand in the subject token's act. */
+/* Reads the subject token's act, and counts who acted. */
 static enum fault
-count_actors(struct request *r, struct span act, size_t *n)
+read_act(struct request *r, const struct facts *f, struct acted *acted)
 {
-	const struct doc_value *v;
+	struct span act = facts_get(f, FACTS_ACT);
 
-	*n = 0;
+	*acted = (struct acted){ NULL, 0, SPAN("") };
 	if (act.n == 0)
 		return FAULT_COUNT;
-	enum fault wrong = exchange_parse(r, act, FAULT_ACT, &v);
+	enum fault wrong = exchange_parse(r, act, FAULT_ACT, &acted->act);
 	if (wrong != FAULT_COUNT)
 		return wrong;
-	for (; v != NULL; v = doc_get(v, SPAN("act"))) {
+	if (!r->oauth->exchange->subject.issuer->own)
+		acted->issuer = facts_get(f, FACTS_ISSUER);
+	for (const struct doc_value *v = acted->act; v != NULL; v = doc_get(v, SPAN("act"))) {
 		if (v->type != DOC_OBJECT)
 			return FAULT_ACT;
-		++*n;
+		acted->n++;
 	}
 	return FAULT_COUNT;
 }
 
 /* Nothing is cut off a chain that grows too long. */
-static enum fault
-check_depth(struct request *r, const struct exchange *x)
+static bool
+is_too_deep(const struct request *r, const struct exchange *x, const struct acted *acted)
 {
-	size_t most = r->gate->service->config->exchange_depth, actors;
-	enum fault wrong = count_actors(r, facts_get(x->subject.facts, FACTS_ACT), &actors);
+	size_t most = r->gate->service->config->exchange_depth;
+	size_t actors = acted->n + (x->actor.facts != NULL ? 1 : 0);
 
-	if (wrong != FAULT_COUNT)
-		return wrong;
-	if (x->actor.facts != NULL)
-		actors++;
-	return actors > most || lineage_depth(x->subject.facts) + 1 > most ?
-	    FAULT_EXCHANGE_DEPTH : FAULT_COUNT;
+	return actors > most || lineage_depth(x->subject.facts) + 1 > most;
 }
 
 static void
@@ -73,9 +78,36 @@ put_member(struct text *t, struct span name, struct span value)
 	text_json(t, value);
 }
 
+/*
+ * Writes an act as it was read. Another issuer's names are its own: where it doesn't say so, the
+ * new token does, in which a name alone is one of ours.
+ */
+static void
+put_acted(struct text *t, const struct doc_value *act, struct span issuer)
+{
+	char before = '{';
+
+	for (const struct doc_value *v = doc_first(act); v != NULL; v = doc_next(act, v)) {
+		text_char(t, before);
+		text_json(t, v->name);
+		text_char(t, ':');
+		if (span_eq(v->name, SPAN("act")))
+			put_acted(t, v, issuer);
+		else
+			doc_write(t, v);
+		before = ',';
+	}
+	if (issuer.n > 0 && doc_get(act, SPAN("iss")) == NULL) {
+		text_char(t, before);
+		put_member(t, SPAN("\"iss\":"), issuer);
+		before = ',';
+	}
+	text_put(t, before == '{' ? SPAN("{}") : SPAN("}"));
+}
+
 /* The actor as `act` names him, in front of those who acted before. */
 static void
-put_actor(struct text *t, const struct facts *actor, struct span before, struct span own)
+put_actor(struct text *t, const struct facts *actor, const struct acted *acted, struct span own)
 {
 	struct span subject = facts_get(actor, FACTS_SUBJECT);
 	struct span issuer = facts_get(actor, FACTS_ISSUER);
@@ -86,18 +118,19 @@ put_actor(struct text *t, const struct facts *actor, struct span before, struct 
 		put_member(t, SPAN(",\"iss\":"), issuer);
 	if (client.n > 0 && !span_eq(client, subject))
 		put_member(t, SPAN(",\"client_id\":"), client);
-	if (before.n > 0) {
+	if (acted->act != NULL) {
 		text_put(t, SPAN(",\"act\":"));
-		text_put(t, before);
+		put_acted(t, acted->act, acted->issuer);
 	}
 	text_char(t, '}');
 }
 
 static size_t
-room_for(const struct exchange *x)
+room_for(const struct exchange *x, const struct acted *acted)
 {
 	const struct facts *f = x->subject.facts, *actor = x->actor.facts;
-	size_t room = 2 * ACT_ROOM + lineage_room(f) + facts_get(f, FACTS_ACT).n;
+	size_t room = 2 * ACT_ROOM + lineage_room(f) + facts_get(f, FACTS_ACT).n +
+	    acted->n * (ESCAPED_MAX * acted->issuer.n + ISS_ROOM);
 
 	if (actor != NULL)
 		room += ESCAPED_MAX * (facts_get(actor, FACTS_SUBJECT).n +
@@ -109,24 +142,26 @@ enum fault
 exchange_settle_claims(struct request *r)
 {
 	const struct exchange *x = r->oauth->exchange;
-	const struct facts *f = x->subject.facts;
-	struct span own = r->gate->service->issuer, before = facts_get(f, FACTS_ACT);
-	enum fault wrong = check_depth(r, x);
+	struct span own = r->gate->service->issuer;
+	struct acted acted;
+	enum fault wrong = read_act(r, x->subject.facts, &acted);
 
 	if (wrong != FAULT_COUNT)
 		return wrong;
-	size_t room = room_for(x);
+	if (is_too_deep(r, x, &acted))
+		return FAULT_EXCHANGE_DEPTH;
+	size_t room = room_for(x, &acted);
 	struct text t = { arena_alloc(&r->arena, room), 0, room, false };
 	if (t.p == NULL)
 		return FAULT_NO_MEMORY;
-	if (x->actor.facts != NULL || before.n > 0)
+	if (x->actor.facts != NULL || acted.act != NULL)
 		text_put(&t, SPAN(",\"act\":"));
 	if (x->actor.facts != NULL)
-		put_actor(&t, x->actor.facts, before, own);
-	else
-		text_put(&t, before);
+		put_actor(&t, x->actor.facts, &acted, own);
+	else if (acted.act != NULL)
+		put_acted(&t, acted.act, acted.issuer);
 	text_put(&t, SPAN(",\"" LINEAGE_CLAIM "\":"));
-	lineage_write(&t, f, own);
+	lineage_write(&t, x->subject.facts, own);
 	r->oauth->members = text_span(&t);
 	return t.cut ? FAULT_EXCHANGE_SIZE : FAULT_COUNT;
 }

@@ -153,6 +153,18 @@ test('who acted before stays in act, though nobody acts now', async () => {
   const actor_token = await own(bff);
   const next = said(await exchange(house, bff, subject, { actor_token }));
   assert.deepEqual(next.act, { sub: 'bff', act });
+  /* a name alone would be one of ours: another issuer's names are told as such */
+  const names = await mint(key, { act: { sub: 'bff', act: { sub: 'x', iss: SELF, act: {} } } });
+  const told = {
+    sub: 'bff',
+    iss: ISSUER,
+    act: { sub: 'x', iss: SELF, act: { iss: ISSUER } },
+  };
+  const once = await exchange(house, bff, names);
+  assert.deepEqual(said(once).act, told);
+  const twice = await house.client(exchanger({ exchange_from: '{bff}', delegation: 'allowed' }));
+  const chained = await exchange(house, twice, once.json.access_token);
+  assert.deepEqual(said(chained).act, told);
   const deep = await mint(key, { act: { sub: 'a', act: { sub: 'b', act: { sub: 'c' } } } });
   assert.equal((await exchange(house, bff, deep)).status, 200);
   await refused(exchange(house, bff, deep, { actor_token }), 'invalid_request', /too many/);

@@ -14,6 +14,7 @@
 
 static struct config_token_service service_conf = { .exchange_depth = 4 };
 static struct service service = { .config = &service_conf, .issuer = SPAN(OWN) };
+static const struct config_issuer own = { .issuer = OWN, .own = true };
 static struct oauth oauth;
 static struct exchange exchange;
 static _Alignas(8) char subject_room[FACTS_MAX], actor_room[FACTS_MAX];
@@ -43,7 +44,8 @@ settle(const char *subject, const char *actor)
 	gate.service = &service;
 	oauth = (struct oauth){ .exchange = &exchange };
 	request.oauth = &oauth;
-	exchange = (struct exchange){ .subject.facts = facts_of(subject_room, subject) };
+	exchange = (struct exchange){ .subject.facts = facts_of(subject_room, subject),
+		.subject.issuer = strstr(subject, "\"iss\":\"" OWN "\"") != NULL ? &own : &issuer };
 	if (actor != NULL)
 		exchange.actor.facts = facts_of(actor_room, actor);
 	return exchange_settle_claims(&request);
@@ -65,12 +67,17 @@ ck_members(const char *subject, const char *actor, const char *act)
 START_TEST(act_names_the_actor_and_those_before)
 {
 	ck_members(ALICE "}", NULL, "");
-	ck_members(ALICE ",\"act\":{\"sub\":\"a\"}}", NULL, "{\"sub\":\"a\"}");
+	ck_members(ALICE ",\"act\":{\"sub\":\"a\"}}", NULL,
+	    "{\"sub\":\"a\",\"iss\":\"https://id.test\"}");
+	ck_members(ALICE ",\"act\":{}}", NULL, "{\"iss\":\"https://id.test\"}");
+	ck_members("{\"iss\":\"" OWN "\",\"sub\":\"b\",\"act\":{\"sub\":\"a\",\"act\":{}}}", NULL,
+	    "{\"sub\":\"a\",\"act\":{}}");
 	ck_members(ALICE "}", "{\"iss\":\"" OWN "\",\"sub\":\"b\",\"client_id\":\"b\"}",
 	    "{\"sub\":\"b\"}");
 	ck_members(ALICE ",\"act\":{\"sub\":\"a\"}}",
 	    "{\"iss\":\"https://x.test\",\"sub\":\"b\",\"client_id\":\"c\"}",
-	    "{\"sub\":\"b\",\"iss\":\"https://x.test\",\"client_id\":\"c\",\"act\":{\"sub\":\"a\"}}");
+	    "{\"sub\":\"b\",\"iss\":\"https://x.test\",\"client_id\":\"c\","
+	    "\"act\":{\"sub\":\"a\",\"iss\":\"https://id.test\"}}");
 	ck_members(ALICE "}", "{\"iss\":\"" OWN "\",\"sub\":\"a\\\"b\\\\\"}",
 	    "{\"sub\":\"a\\\"b\\\\\"}");
 }
