@@ -68,6 +68,7 @@ struct audit {
 	size_t			 first;		/* of two: its bytes; 0: it is one */
 	struct text		 forged;	/* the token in it */
 	char			*body;		/* memory of baseline.body */
+	bool			 limited;	/* waiting for a rate limit was in vain */
 	const char		*why;		/* a probe could not be made */
 };
 

@@ -18,7 +18,7 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/order.h"
 
-#define LIMITED_TRIES	3	/* of a probe that a rate limit answers */
+#define LIMITED_WAITS	2	/* of a probe that a rate limit answers */
 #define LIMITED_MAX_S	5	/* waited for it each time */
 
 static const struct audit_probe good = { .make = make_good };
@@ -44,6 +44,13 @@ exchange(struct audit *a, unsigned answers)
 	    &a->answer);
 }
 
+/* True if a rate limit answers; one that was not over once is not waited for again. */
+static bool
+is_limited(const struct audit *a)
+{
+	return a->answer.end == ANSWER_CAME && a->answer.statuses[0] == 429 && !a->limited;
+}
+
 /* Makes and sends a probe, and waits where a rate limit says so; false after a->why. */
 static bool
 fire(struct audit *a, const struct audit_probe *p)
@@ -53,12 +60,16 @@ fire(struct audit *a, const struct audit_probe *p)
 	a->first = 0;
 	if (!p->make(a, p))
 		return false;
-	for (int left = LIMITED_TRIES; left > 0; left--) {
-		exchange(a, audit_answers(p));
-		if (a->answer.end != ANSWER_CAME || a->answer.statuses[0] != 429 || left == 1)
-			break;
+	exchange(a, audit_answers(p));
+	for (int waits = 0; is_limited(a); waits++) {
 		unsigned wait_s = a->answer.retry_after_s == 0 ? 1 : a->answer.retry_after_s;
+
+		if (waits == LIMITED_WAITS) {
+			a->limited = true;
+			break;
+		}
 		sleep(wait_s > LIMITED_MAX_S ? LIMITED_MAX_S : wait_s);
+		exchange(a, audit_answers(p));
 	}
 	return true;
 }

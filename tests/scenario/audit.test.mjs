@@ -1,42 +1,19 @@
 // `gatehouse audit`: nothing gets through Gatehouse, and of a gateway with a hole it is found.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { auditor, named } from '../harness/audit.mjs';
 import { backend } from '../harness/backend.mjs';
-import { command, conf, gateway } from '../harness/gateway.mjs';
-import { jwksServer } from '../harness/jwks.mjs';
-import { jwksOf, mint, newKey, now } from '../harness/keys.mjs';
+import { conf, gateway } from '../harness/gateway.mjs';
+import { jwksOf, newKey } from '../harness/keys.mjs';
 import { leaky } from '../harness/leaky.mjs';
 
 const key = newKey('RS256');
-const curve = newKey('ES256');
-let token;
-let expired;
+let audit;
 
 before(async () => {
-  token = await mint(key);
-  expired = await mint(key, { exp: now() - 60 });
+  audit = await auditor({ key });
 });
-
-/** Audits a URL; { code, stdout, stderr }, and with it that the token is nowhere in it. */
-async function audit(url, { args = [], good = token, keys = jwksOf(key), files = {} } = {}) {
-  const given = keys === undefined ? [] : ['--jwks', 'keys.json'];
-  const end = await command(['audit', url, '--token-file', 'good', ...given, ...args], {
-    files: { good: `${good}\n`, expired, 'keys.json': keys ?? {}, ...files },
-  });
-  assert.ok(!`${end.stdout}${end.stderr}`.includes(good), 'the token is in the output');
-  return end;
-}
-
-async function auditJson(url, { args = [], ...options } = {}) {
-  const all = ['--expired-token-file', 'expired', '--json', ...args];
-  const end = await audit(url, { ...options, args: all });
-  assert.match(end.stdout, /^\{/, end.stderr);
-  return { ...end, told: JSON.parse(end.stdout) };
-}
-
-const named = (told, verdict) =>
-  told.probes.filter((p) => p.verdict === verdict).map((p) => `${p.group}/${p.name}`);
 
 async function gate(t, { keys = key, ...parts } = {}) {
   const api = await backend();
@@ -49,21 +26,22 @@ async function gate(t, { keys = key, ...parts } = {}) {
 
 test('nothing gets through Gatehouse, and its backend sees the good token alone', async (t) => {
   const { api, gw } = await gate(t);
-  const { code, told } = await auditJson(`${gw.url}/orders/17?a=b`);
+  const { code, told } = await audit.json(`${gw.url}/orders/17?a=b`);
   assert.deepEqual(named(told, 'passed'), []);
   assert.deepEqual(named(told, 'not_judged'), []);
   assert.deepEqual(named(told, 'skipped'), []);
   assert.equal(code, 0);
   assert.equal(told.refused, told.sent);
   assert.ok(told.sent > 150 && told.echoes && told.jwt && told.trouble === null);
-  const strangers = api.seen.filter((r) => r.headers.authorization !== `Bearer ${token}`);
+  const strangers = api.seen.filter((r) => r.headers.authorization !== `Bearer ${audit.token}`);
   assert.deepEqual(strangers, []);
 });
 
 test('for people there is a table, and the last line says how many', async (t) => {
+  const curve = newKey('ES256');
   const { gw } = await gate(t, { keys: curve });
-  const good = await mint(curve);
-  const { code, stdout } = await audit(`${gw.url}/orders`, { good, keys: jwksOf(curve) });
+  const { run } = await auditor({ key: curve });
+  const { code, stdout } = await run(`${gw.url}/orders`);
   assert.equal(code, 0, stdout);
   assert.match(stdout, /^refused +401 +refused +no-token: /m);
   assert.match(stdout, /^skipped +- +refused +expired: .*\n.*no --expired-token-file/m);
@@ -123,14 +101,12 @@ const holes = {
     .concat(['identity/mixed-case', 'identity/mixed-marks', 'identity/forged-hop']),
 };
 
-const sorted = (list) => [...list].sort();
-
 for (const [hole, through] of Object.entries(holes))
   test(`the hole is found, and nothing else: ${hole}`, async (t) => {
     const gw = await leaky({ key, hole });
     t.after(() => gw.stop());
-    const { code, told } = await auditJson(`${gw.url}/orders/17`);
-    assert.deepEqual(sorted(named(told, 'passed')), sorted(through));
+    const { code, told } = await audit.json(`${gw.url}/orders/17`);
+    assert.deepEqual(named(told, 'passed'), [...through].sort());
     assert.equal(code, 1);
     assert.equal(told.passed, through.length);
   });
@@ -138,7 +114,7 @@ for (const [hole, through] of Object.entries(holes))
 test('a careful gateway of another make passes', async (t) => {
   const gw = await leaky({ key });
   t.after(() => gw.stop());
-  const { code, told } = await auditJson(`${gw.url}/orders/17`);
+  const { code, told } = await audit.json(`${gw.url}/orders/17`);
   assert.deepEqual(named(told, 'passed'), []);
   assert.equal(code, 0);
 });
