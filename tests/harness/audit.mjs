@@ -14,7 +14,9 @@ export async function auditor({ key = newKey('RS256'), good, changes } = {}) {
   const expired = await mint(key, { ...changes, exp: now() - 60 });
   const run = async (url, args = [], { files = {}, jwks = true } = {}) => {
     const keys = jwks ? ['--jwks', 'keys.json'] : [];
-    const end = await command(['audit', url, '--token-file', 'good', ...keys, ...args], {
+    /* a busy machine may take its time; the last --timeout counts */
+    const words = [url, '--token-file', 'good', '--timeout', '30', ...keys, ...args];
+    const end = await command(['audit', ...words], {
       files: { good: `${token}\n`, expired, 'keys.json': jwksOf(key), ...files },
     });
     assert.ok(!`${end.stdout}${end.stderr}`.includes(token), 'the token is in the output');
