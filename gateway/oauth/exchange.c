@@ -1,5 +1,6 @@
 #include "gateway/oauth/exchange.h"
 
+#include "gateway/access/inquiry.h"
 #include "gateway/base/text.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/token/opaque.h"
@@ -103,6 +104,20 @@ judge_revocation(const struct request *r, const struct facts *f)
 }
 
 /*
+ * The verdict on the token in hand. Opaque tokens of others are not taken: their issuer alone can
+ * read them, and whether it was asked lately is no reason to take one today and not tomorrow.
+ */
+static enum verdict
+judged_verdict(const struct request *r)
+{
+	const struct judgement *j = &r->judgement;
+
+	if (j->verdict == VERDICT_ACTIVE && !j->issuer->own && inquiry_is_opaque(r->token))
+		return VERDICT_MALFORMED;
+	return j->verdict;
+}
+
+/*
  * Whose token it is comes before whether it was revoked: a client learns nothing of tokens that it
  * may not exchange but what they say themselves.
  */
@@ -110,7 +125,7 @@ enum step_result
 take_subject(struct request *r)
 {
 	struct exchange *x = r->oauth->exchange;
-	enum verdict verdict = r->judgement.verdict;
+	enum verdict verdict = judged_verdict(r);
 
 	x->subject = r->judgement;
 	if (verdict == VERDICT_ACTIVE) {
@@ -133,7 +148,7 @@ take_actor(struct request *r)
 	struct exchange *x = r->oauth->exchange;
 
 	if (x->actor_token.n > 0) {
-		enum verdict verdict = r->judgement.verdict;
+		enum verdict verdict = judged_verdict(r);
 
 		x->actor = r->judgement;
 		if (verdict == VERDICT_ACTIVE)
