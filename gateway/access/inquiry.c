@@ -118,17 +118,10 @@ is_verified(const struct question *q)
 	return q->facts != NULL && q->facts->key != 0;
 }
 
-/* Until when facts are worth keeping; whether they are fresh is judged each time. */
-static int64_t
-kept_until(const struct inquiry *i, const struct facts *f)
-{
-	int64_t until_s = i->began_s + 1 + i->whom->stale_max_s +
-	    (int64_t)i->whom->issuer->introspection.ttl_s;
-
-	return is_verified(&i->question) || f->exp_s < until_s ? f->exp_s : until_s;
-}
-
 /*
+ * Facts are kept for as long as the token lives, though they are not believed so long: a token that
+ * is known is no stranger, and is asked about again however many of those there are.
+ *
  * A revocation of any token voids the ticket. That this one is not revoked is then looked up
  * after a new ticket was taken, which comes to the same.
  */
@@ -137,14 +130,14 @@ keep(const struct inquiry *i, const struct facts *f)
 {
 	struct gate *g = i->whom->gate;
 	const uint8_t *digest = i->question.digest;
-	int64_t now_s = loop_wall_s(g->loop), until_s = kept_until(i, f);
+	int64_t now_s = loop_wall_s(g->loop);
 
-	if (recall_keep(g->recall, i->ticket, digest, f, until_s, now_s))
+	if (recall_keep(g->recall, i->ticket, digest, f, now_s))
 		return;
 	uint64_t ticket = cache_ticket(g->shared->token_cache);
 	if (revocations_check(g->shared, f, now_s) == SET_NO &&
 	    !inquiry_suspects(g->shared, f, now_s))
-		recall_keep(g->recall, ticket, digest, f, until_s, now_s);
+		recall_keep(g->recall, ticket, digest, f, now_s);
 }
 
 /* JWTs belong to one issuer; any other token may be another's too. */
@@ -229,7 +222,8 @@ inquiry_take(struct inquiry *i, struct span body)
 }
 
 struct inquiry *
-inquiry_new(struct introspector *in, struct respondent *whom, const struct question *q)
+inquiry_new(struct introspector *in, struct respondent *whom, const struct question *q,
+    void (*run)(struct loop *, struct task *))
 {
 	struct inquiry *i = calloc(1, sizeof(*i));
 	char *token = malloc(q->token.n);
@@ -241,13 +235,14 @@ inquiry_new(struct introspector *in, struct respondent *whom, const struct quest
 		free(facts);
 		return NULL;
 	}
-	*i = (struct inquiry){ .watch.fd = -1, .in = in, .question = *q,
+	*i = (struct inquiry){ .in = in, .question = *q,
 		.whom = whom,
 		.ticket = cache_ticket(whom->gate->shared->token_cache),
 		.began_us = clock_us(), .began_s = clock_wall_s() };
 	i->question.token = span_make(memcpy(token, q->token.p, q->token.n), q->token.n);
 	if (facts != NULL)
 		i->question.facts = memcpy(facts, q->facts, q->facts->size);
+	task_init(&i->task, run);
 	return i;
 }
 

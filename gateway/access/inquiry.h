@@ -51,12 +51,11 @@ struct inquirer {
 /* Owned by the introspector, which runs it. */
 struct inquiry {
 	struct task		 task;
-	struct watch		 watch;
 	struct introspector	*in;
 	struct respondent	*whom;
 	struct question		 question;	/* its token and facts are copies of our own */
 	struct errand_hold	 hold;
-	struct fetch		*fetch;
+	struct fetch_task	 fetch;
 	struct inquirer		*waiting;
 	uint64_t		 ticket;	/* of the cache, taken before */
 	uint64_t		 began_us;
@@ -65,9 +64,9 @@ struct inquiry {
 	struct grave		 grave;
 };
 
-/* A new one, not yet begun; NULL without memory. */
+/* A new one, not yet begun, whose task runs so; NULL without memory. */
 struct inquiry *inquiry_new(struct introspector *in, struct respondent *whom,
-    const struct question *q);
+    const struct question *q, void (*run)(struct loop *, struct task *));
 /* Wipes and frees it. */
 void inquiry_free(struct inquiry *i);
 

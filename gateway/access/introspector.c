@@ -13,11 +13,13 @@
 
 #define BUCKETS		256
 #define SLACK_MS	500	/* that an inquiry may take beyond the time for an answer */
+#define IDLE_MAX	64	/* connections kept open to one server */
 #define PAUSE_MS	100	/* between two attempts for one token in the background */
 
 struct introspector {
 	struct gate		*gate;
 	struct alg_tools	*tools;
+	struct fetch_pool	*pool;		/* of connections to all of them */
 	struct respondent	*respondents;	/* by the number of the issuer; most are empty */
 	struct inquiry		*buckets[BUCKETS];
 	/* what was tried in the background lately, and until when that is not done again */
@@ -33,19 +35,38 @@ respondent_of(const struct introspector *in, const struct config_issuer *issuer)
 	return &in->respondents[issuer - in->gate->config->issuers];
 }
 
+/* How many calls there may be is the respondents' to say; issuers may share a server. */
+static struct fetch_pool *
+open_pool(const struct gate *g)
+{
+	struct fetch_pool_limits limits = FETCH_POOL_USUAL;
+	unsigned places = 0;
+
+	for (size_t i = 0; i < g->config->n_issuers; i++)
+		if (g->config->issuers[i].validate != VALIDATE_LOCAL)
+			places += respondent_places(g, &g->config->issuers[i]);
+	limits.in_flight = places;
+	if (limits.idle < places)
+		limits.idle = places < IDLE_MAX ? places : IDLE_MAX;
+	return fetch_pool_new(g->loop, &limits);
+}
+
 static bool
 open_respondents(struct introspector *in)
 {
 	const struct config *c = in->gate->config;
 
 	in->respondents = calloc(c->n_issuers + 1, sizeof(*in->respondents));
-	if (in->respondents == NULL || in->tools == NULL) {
+	in->tools = alg_tools_new();
+	in->pool = open_pool(in->gate);
+	if (in->respondents == NULL || in->tools == NULL || in->pool == NULL) {
 		log_error("out of memory, or OpenSSL can't be used");
 		return false;
 	}
 	for (size_t i = 0; i < c->n_issuers; i++)
 		if (c->issuers[i].validate != VALIDATE_LOCAL &&
-		    !respondent_open(&in->respondents[i], in->gate, &c->issuers[i], in->tools))
+		    !respondent_open(&in->respondents[i], in->gate, &c->issuers[i], in->pool,
+		    in->tools))
 			return false;
 	return true;
 }
@@ -60,7 +81,6 @@ introspector_open(struct gate *g)
 		return NULL;
 	}
 	in->gate = g;
-	in->tools = alg_tools_new();
 	if (!open_respondents(in))
 		introspector_close(&in);
 	return in;
@@ -121,8 +141,7 @@ finish(struct inquiry *i)
 	*i->link = i->next;
 	if (i->next != NULL)
 		i->next->link = i->link;
-	loop_unwatch(g->loop, &i->watch);
-	fetch_end(&i->fetch);
+	fetch_task_end(&i->fetch);
 	task_end(g->loop, &i->task);
 	respondent_leave(i->whom, i->question.facts == NULL);
 	errand_release(g, &i->hold);
@@ -146,6 +165,7 @@ introspector_close(struct introspector **introspector)
 	for (size_t i = 0; in->respondents != NULL && i < in->gate->config->n_issuers; i++)
 		respondent_close(&in->respondents[i]);
 	free(in->respondents);
+	fetch_pool_free(&in->pool);
 	alg_tools_free(&in->tools);
 	free(in);
 }
@@ -161,7 +181,7 @@ note_tried(struct introspector *in, const uint8_t key[32], uint64_t pause_ms)
 static void
 take_result(struct inquiry *i)
 {
-	const struct fetch_result *result = fetch_result(i->fetch);
+	const struct fetch_result *result = &i->fetch.result;
 	char room[256];
 	const char *fault = respondent_fault(result, room, sizeof(room));
 
@@ -178,13 +198,9 @@ run(struct loop *loop, struct task *task)
 {
 	struct inquiry *i = (struct inquiry *)((char *)task - offsetof(struct inquiry, task));
 
-	if (fetch_run(i->fetch, loop_now_ms(loop)) != RUN_WAIT) {
-		loop_unwatch(loop, &i->watch);
+	(void)loop;
+	if (fetch_task_run(&i->fetch) != RUN_WAIT)
 		take_result(i);
-	} else if (!loop_want(loop, &i->watch, fetch_want(i->fetch), &i->task)) {
-		inquiry_fail(i, "the kernel watches no more descriptors");
-		finish(i);
-	}
 }
 
 enum introspector_result
@@ -199,15 +215,14 @@ introspector_begin(struct introspector *in, const struct question *q, struct err
 		errand_release(in->gate, hold);
 		return INTROSPECTOR_BUSY;
 	}
-	if ((i = inquiry_new(in, whom, q)) == NULL ||
-	    (i->fetch = respondent_ask(whom, i->question.token)) == NULL) {
+	if ((i = inquiry_new(in, whom, q, run)) == NULL ||
+	    !respondent_ask(whom, i->question.token, &i->fetch, &i->task)) {
 		if (i != NULL)
 			inquiry_free(i);
 		respondent_leave(whom, stranger);
 		errand_release(in->gate, hold);
 		return INTROSPECTOR_FAILED;
 	}
-	task_init(&i->task, run);
 	i->hold = *hold;
 	*hold = (struct errand_hold){ .state = ERRAND_IDLE };
 	i->link = bucket_of(in, q->key);

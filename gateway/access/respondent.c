@@ -30,25 +30,36 @@ rate_key(const struct gate *g, const struct config_issuer *issuer)
 	    hash_mix64(issuer->id));
 }
 
+unsigned
+respondent_places(const struct gate *g, const struct config_issuer *issuer)
+{
+	unsigned places = issuer->introspection.calls / g->config->workers;
+
+	return places > 0 ? places : 1;
+}
+
 bool
 respondent_open(struct respondent *r, struct gate *g, const struct config_issuer *issuer,
-    struct alg_tools *tools)
+    struct fetch_pool *pool, struct alg_tools *tools)
 {
-	const char *why;
+	const char *why, *url = issuer->introspection.endpoint;
 
-	*r = (struct respondent){ .gate = g, .issuer = issuer };
-	r->places = issuer->introspection.calls / g->config->workers;
-	if (r->places == 0)
-		r->places = 1;
+	*r = (struct respondent){ .gate = g, .issuer = issuer, .pool = pool };
+	r->places = respondent_places(g, issuer);
 	for (size_t i = 0; i < g->config->n_routes; i++)
 		if ((int64_t)g->config->routes[i].stale_if_error_s > r->stale_max_s)
 			r->stale_max_s = (int64_t)g->config->routes[i].stale_if_error_s;
 	r->rate_key = rate_key(g, issuer);
 	r->label = metric_name(span_of(issuer->name));
 	r->proof = proof_open(issuer, tools, &why);
-	if (r->proof == NULL)
+	if (r->proof == NULL) {
 		log_error("issuer \"%s\": introspection: %s", issuer->name, why);
-	return r->proof != NULL;
+		return false;
+	}
+	/* what is wrong with the trust anchors is told when they are needed */
+	if (url[0] != '\0')
+		fetch_pool_prepare(pool, url, issuer->ca_file, &why);
+	return true;
 }
 
 void
@@ -106,13 +117,14 @@ write_form(struct respondent *r, struct text *form, struct span token)
 	return proof_put(r->proof, form, loop_wall_s(r->gate->loop)) && !form->cut;
 }
 
-struct fetch *
-respondent_ask(struct respondent *r, struct span token)
+bool
+respondent_ask(struct respondent *r, struct span token, struct fetch_task *fetch,
+    struct task *owner)
 {
 	const struct config_introspection *in = &r->issuer->introspection;
 	size_t room = FORM_FIXED + ENCODED_MAX * token.n + proof_room(r->proof);
 	struct text form = { malloc(room), 0, room, false };
-	struct fetch *fetch = NULL;
+	bool begun = false;
 
 	if (form.p != NULL && write_form(r, &form, token)) {
 		const struct fetch_request request = {
@@ -121,17 +133,18 @@ respondent_ask(struct respondent *r, struct span token)
 			.ca_file = r->issuer->ca_file,
 			.authorization = proof_authorization(r->proof),
 			.form = text_span(&form),
+			.pool = r->pool,
 			.max_bytes = JWT_ANSWER_MAX,
 			.timeout_ms = in->timeout_ms,
 		};
-		fetch = fetch_begin(&request, loop_now_ms(r->gate->loop));
+		begun = fetch_task_begin(fetch, r->gate->loop, &request, owner);
 	}
 	if (form.p != NULL)
 		OPENSSL_cleanse(form.p, form.n);
 	free(form.p);
-	if (fetch == NULL)
+	if (!begun)
 		respondent_failed(r, "there is no memory, or OpenSSL can't sign");
-	return fetch;
+	return begun;
 }
 
 const char *

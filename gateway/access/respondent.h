@@ -14,12 +14,14 @@
 #include "gateway/access/proof.h"
 #include "gateway/base/span.h"
 #include "gateway/conf/config.h"
-#include "gateway/http/fetch.h"
+#include "gateway/http/fetch_pool.h"
+#include "gateway/http/fetch_task.h"
 #include "gateway/request/gate.h"
 
 struct respondent {
 	struct gate			*gate;
 	const struct config_issuer	*issuer;
+	struct fetch_pool		*pool;		/* of the worker */
 	struct proof			*proof;
 	unsigned			 places;	/* for questions under way */
 	unsigned			 taken;
@@ -41,9 +43,12 @@ enum respondent_result {
 	RESPONDENT_BUSY,
 };
 
+/* How many questions to an issuer a worker may have under way: its part of `calls`, at least 1. */
+unsigned respondent_places(const struct gate *g, const struct config_issuer *issuer);
+
 /* Prepares to ask; false: the reason is in the log. */
 bool respondent_open(struct respondent *r, struct gate *g, const struct config_issuer *issuer,
-    struct alg_tools *tools);
+    struct fetch_pool *pool, struct alg_tools *tools);
 void respondent_close(struct respondent *r);
 
 /*
@@ -55,8 +60,12 @@ void respondent_leave(struct respondent *r, bool stranger);
 /* True while it should be left alone unless a request waits. */
 bool respondent_rests(const struct respondent *r);
 
-/* Begins to ask about a token. NULL: it can't be asked, and the log says why. */
-struct fetch *respondent_ask(struct respondent *r, struct span token);
+/*
+ * Begins to ask about a token; the owner is woken when there is an outcome. False: it can't be
+ * asked, and the log says why.
+ */
+bool respondent_ask(struct respondent *r, struct span token, struct fetch_task *fetch,
+    struct task *owner);
 /* What its answer amounts to: NULL, or why it is none. */
 const char *respondent_fault(const struct fetch_result *result, char *room, size_t size);
 /* It has answered, or not: `reason` says why. */

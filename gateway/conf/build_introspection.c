@@ -1,3 +1,6 @@
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <string.h>
 
 #include "gateway/conf/address.h"
@@ -35,6 +38,50 @@ check_endpoint(struct build *b, const struct section *s, const struct config_iss
 	}
 }
 
+/* Nobody is there to be asked for a pass phrase. */
+static int
+no_pass_phrase(char *buffer, int size, int writing, void *argument)
+{
+	(void)buffer;
+	(void)size;
+	(void)writing;
+	(void)argument;
+	return -1;
+}
+
+/* True for a key that signs RS256, ES256 or EdDSA (gateway/token/sign.h). */
+static bool
+can_sign(const EVP_PKEY *pkey)
+{
+	char group[64] = "";
+	size_t n;
+
+	if (EVP_PKEY_is_a(pkey, "RSA") == 1)
+		return EVP_PKEY_get_bits(pkey) >= 2048 && EVP_PKEY_get_bits(pkey) <= 16384;
+	if (EVP_PKEY_is_a(pkey, "EC") == 1)
+		return EVP_PKEY_get_group_name(pkey, group, sizeof(group), &n) == 1 &&
+		    strcmp(group, "prime256v1") == 0;
+	return EVP_PKEY_is_a(pkey, "ED25519") == 1;
+}
+
+static void
+check_private_key(struct build *b, const struct section *s, struct span pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	EVP_PKEY *pkey = bio == NULL ? NULL :
+	    PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
+
+	if (pkey == NULL)
+		build_error(b, s, "private_key_file", "it holds no private key in PEM (accepted: "
+		    "one without a pass phrase)");
+	else if (!can_sign(pkey))
+		build_error(b, s, "private_key_file", "its key can't be used (accepted: RSA of "
+		    "2048 bits or more, P-256, Ed25519)");
+	EVP_PKEY_free(pkey);
+	BIO_free(bio);
+	ERR_clear_error();
+}
+
 /* What the way of authentication needs is there, and what it can't use is told. */
 static void
 check_proof(struct build *b, const struct section *s, struct config_introspection *in)
@@ -54,9 +101,12 @@ check_proof(struct build *b, const struct section *s, struct config_introspectio
 		build_warn(b, s, "client_secret", "it is not used: auth is private_key_jwt");
 	if (!by_key && in->private_key_file[0] != '\0')
 		build_warn(b, s, "private_key_file", "it is not used: auth is not private_key_jwt");
-	if (by_key && in->private_key_file[0] != '\0')
+	if (by_key && in->private_key_file[0] != '\0') {
 		in->private_key = build_read_file(b, s, "private_key_file", in->private_key_file,
 		    KEY_FILE_MAX);
+		if (in->private_key.n > 0)
+			check_private_key(b, s, in->private_key);
+	}
 }
 
 static void

@@ -325,9 +325,9 @@ recall_answered(struct recall *r, const struct recall_answer *answer, int64_t no
 
 bool
 recall_keep(struct recall *r, uint64_t ticket, const uint8_t digest[32],
-    const struct facts *facts, int64_t until_s, int64_t now_wall_s)
+    const struct facts *facts, int64_t now_wall_s)
 {
-	return cache_put_if(r->good, ticket, digest, facts, facts->size, (uint64_t)until_s,
+	return cache_put_if(r->good, ticket, digest, facts, facts->size, (uint64_t)facts->exp_s,
 	    (uint64_t)now_wall_s);
 }
 

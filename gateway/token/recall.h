@@ -99,11 +99,11 @@ struct recall_answer {
 enum verdict recall_answered(struct recall *recall, const struct recall_answer *answer,
     int64_t now_wall_s, struct arena *arena, struct facts **facts);
 /*
- * Remembers facts of the token of this digest. False if they are not kept: too long, or something
- * was revoked since the ticket was taken.
+ * Remembers facts of the token of this digest until it expires. False if they are not kept: too
+ * long, or something was revoked since the ticket was taken.
  */
 bool recall_keep(struct recall *recall, uint64_t ticket, const uint8_t digest[32],
-    const struct facts *facts, int64_t until_s, int64_t now_wall_s);
+    const struct facts *facts, int64_t now_wall_s);
 /*
  * Remembers a refusal by an issuer under a token's digest, or one made of it, and recalls it:
  * VERDICT_ACTIVE if there is none.

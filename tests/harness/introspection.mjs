@@ -7,6 +7,9 @@
 
 import { once } from 'node:events';
 import http from 'node:http';
+import { backend } from './backend.mjs';
+import { conf, gateway } from './gateway.mjs';
+import { get } from './http.mjs';
 import { gate } from './wait.mjs';
 
 const json = (res, body, status = 200) => {
@@ -135,4 +138,31 @@ export function asking(idp, { validate = 'introspect', more = '', issuer = '' } 
     client_secret = "s3cret:+&%"
     ${more}
   }`;
+}
+
+/**
+ * A provider, a backend, and a gateway between that asks the one before it asks the other. `more` are
+ * lines of the introspection section, `issuer` of the issuer's, `sections` further ones.
+ */
+export async function asked(
+  t,
+  { validate = 'introspect', more = '', issuer = '', sections = '', files = {}, ...options } = {},
+) {
+  const [api, idp] = await Promise.all([backend(), introspectionServer()]);
+  const text = conf({
+    servers: [api.url],
+    keys: '',
+    issuer: asking(idp, { validate, more, issuer }),
+    more: sections,
+    ...options,
+  });
+  const gw = await gateway(text, { files });
+  t.after(async () => {
+    await gw.stop();
+    await idp.stop();
+    await api.stop();
+  });
+  const ask = (token, path = '/orders', rest = {}) =>
+    get(`${gw.url}${path}`, { token, ...rest });
+  return { api, idp, gw, text, ask };
 }
