@@ -113,7 +113,10 @@ for (const account of ['', undefined, null, true, ['acme'], { a: 1 }, 'a\r\nX-Ev
   });
 
 test('values can not split a header', async () => {
-  const headers = await told('/orders', { email: 'a@b.test\r\nX-Evil: 1', org: { account: 'a', unit: ['x,y', 'z\n'] } });
+  const headers = await told('/orders', {
+    email: 'a@b.test\r\nX-Evil: 1',
+    org: { account: 'a', unit: ['x,y', 'z\n'] },
+  });
   assert.equal(headers['x-evil'], undefined);
   assert.equal(headers['x-user-email'], 'a@b.test%0D%0AX-Evil: 1');
   assert.equal(headers['x-unit'], 'x%2Cy,z%0A');
