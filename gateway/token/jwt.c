@@ -1,456 +1,64 @@
 #include "gateway/token/jwt.h"
 
-#include <math.h>
-
-#include "gateway/base/encode.h"
 #include "gateway/base/must.h"
-#include "gateway/token/doc.h"
-#include "gateway/token/jwt_checker.h"
-#include "gateway/token/mint.h"
-#include "gateway/token/purpose.h"
+#include "gateway/token/jwt_steps.h"
 
 /*
- * A check is an array of steps (see `steps` at the end), each of which may end it with a verdict.
- * Their order is the argument for its cost: lengths, then text, then the header, then the claims,
- * then the key, and the signature last. Nothing is believed before that: facts are made after it.
- *
- * The checker owns the memory that a check needs: a refusal allocates nothing, and a good token its
- * facts.
+ * A check is an array of steps (jwt_steps.c), each of which may end it with a verdict. Those of a
+ * JWT stand in jwt_check.def, with names; a trace of them is what `gatehouse explain` shows.
  */
 
-#define HEADER	0
-#define CLAIMS	1
-#define SIGNATURE 2
-#define PARTS	JWT_PARTS
-
-#define KID_MAX		256
-#define DATE_MAX	253402300799		/* the end of the year 9999 */
-
-/* One check under way. */
-struct check {
-	struct jwt_checker		*checker;
-	struct jwt_answer		*answer;
-	struct arena			*arena;
-	int64_t				 now_s;
-	size_t				 voucher;	/* issuer that says the claims are good */
-	int64_t				 lasts_s;	/* where exp may be missing; else 0 */
-	struct span			 token;
-	struct span			 signed_text;	/* covered by the signature */
-	struct span			 part[PARTS];	/* encoded */
-	struct {
-		char	*p;
-		size_t	 n;
-	}				 bytes[PARTS];	/* decoded */
-	const struct doc_value		*header;
-	const struct doc_value		*claims;
-	const struct alg		*alg;
-	struct span			 kid;		/* p is NULL: none */
-	const struct config_issuer	*issuer;
-	int64_t				 exp_s, nbf_s, iat_s, issued_s;	/* iat up and down */
-	struct jwk			*key;
-};
-
-/* A member of the header or the claims; NULL: there is none. */
-#define member(object, name)	doc_get((object), SPAN(name))
-
-/*
- * Cuts the compact form at its dots (RFC 7515 section 7.1): exactly three parts. The last may be
- * empty until the header has told why: "none" is a better reason to refuse it.
- */
-static enum verdict
-split(struct check *c)
-{
-	struct span rest = c->token;
-	size_t dots = 0;
-
-	for (const char *dot; rest.n > 0 && (dot = memchr(rest.p, '.', rest.n)) != NULL; dots++) {
-		if (dots < PARTS - 1) {
-			c->part[dots] = span_make(rest.p, (size_t)(dot - rest.p));
-			c->signed_text = span_make(c->token.p, (size_t)(dot - c->token.p));
-		}
-		rest = span_skip(rest, (size_t)(dot - rest.p) + 1);
-	}
-	if (dots == 4)
-		return VERDICT_ENCRYPTED;
-	c->part[SIGNATURE] = rest;
-	if (dots != PARTS - 1 || c->part[HEADER].n == 0 || c->part[CLAIMS].n == 0)
-		return VERDICT_MALFORMED;
-	return VERDICT_ACTIVE;
-}
-
-static enum verdict
-decode(struct check *c)
-{
-	uint8_t *out = c->checker->decoded;
-
-	for (size_t i = 0; i < PARTS; i++) {
-		c->bytes[i].p = (char *)out;
-		if (!base64url_decode(c->part[i], out, &c->bytes[i].n))
-			return VERDICT_MALFORMED;
-		out += BASE64URL_DECODED(c->part[i].n);
-	}
-	return VERDICT_ACTIVE;
-}
-
-/* Reads a decoded part in place; NULL if it is no object. */
-static const struct doc_value *
-read_part(struct check *c, size_t part)
-{
-	struct doc_value *values = c->checker->values + part * c->checker->values_max;
-
-	return doc_parse(values, c->checker->values_max, c->bytes[part].p, c->bytes[part].n) ?
-	    values : NULL;
-}
-
-/*
- * The header may choose among the algorithms of a key and name the key, no more: jku, x5u, jwk and
- * x5c are not looked at, and a token that asks for more than is understood is refused.
- */
-static enum verdict
-read_header(struct check *c)
-{
-	if ((c->header = read_part(c, HEADER)) == NULL)
-		return VERDICT_MALFORMED;
-
-	const struct doc_value *kid = member(c->header, "kid");
-	if (member(c->header, "enc") != NULL || member(c->header, "zip") != NULL)
-		return VERDICT_ENCRYPTED;
-	if (member(c->header, "crit") != NULL || member(c->header, "b64") != NULL)
-		return VERDICT_EXTENSION;
-	c->kid = doc_string(kid);
-	if ((kid != NULL && c->kid.p == NULL) || c->kid.n > KID_MAX)
-		return VERDICT_MALFORMED;
-	c->alg = alg_find(doc_string(member(c->header, "alg")));
-	if (c->alg == NULL)
-		return VERDICT_ALGORITHM;
-	return c->part[SIGNATURE].n > 0 ? VERDICT_ACTIVE : VERDICT_MALFORMED;
-}
-
-static enum verdict
-read_claims(struct check *c)
-{
-	c->claims = read_part(c, CLAIMS);
-	return c->claims != NULL ? VERDICT_ACTIVE : VERDICT_MALFORMED;
-}
-
-/* Everything after this is by this issuer's rules. */
-static enum verdict
-take_issuer(struct check *c, size_t index)
-{
-	c->issuer = &c->checker->conf->issuers[index];
-	c->answer->issuer = index;
-	return c->token.n <= c->issuer->max_token ? VERDICT_ACTIVE : VERDICT_TOO_LARGE;
-}
-
-/* An answer of an issuer: it says "active", or "not active", or nothing (RFC 7662 section 2.2). */
-static enum verdict
-read_answer(struct check *c)
-{
-	const struct doc_value *active;
-
-	c->claims = read_part(c, CLAIMS);
-	if ((active = member(c->claims, "active")) == NULL ||
-	    (active->type != DOC_TRUE && active->type != DOC_FALSE))
-		return VERDICT_INTROSPECTION_FAILED;
-	return active->type == DOC_TRUE ? VERDICT_ACTIVE : VERDICT_INACTIVE;
-}
-
-/* What an issuer is asked about may be bound to a key, or be no access token. */
-static enum verdict
-check_token_type(struct check *c)
-{
-	const struct doc_value *type = member(c->claims, "token_type");
-
-	if (type == NULL || span_eq_nocase(doc_string(type), SPAN("Bearer")))
-		return VERDICT_ACTIVE;
-	return span_eq_nocase(doc_string(type), SPAN("DPoP")) ? VERDICT_BOUND :
-	    VERDICT_TOKEN_TYPE;
-}
-
-/* The issuer is who the token names, exactly. */
-static enum verdict
-match_issuer(struct check *c)
-{
-	const struct config *conf = c->checker->conf;
-	struct span name = doc_string(member(c->claims, "iss"));
-
-	for (size_t i = 0; i < conf->n_issuers; i++)
-		if (name.p != NULL && span_eq(span_of(conf->issuers[i].issuer), name))
-			return take_issuer(c, i);
-	return VERDICT_WRONG_ISSUER;
-}
-
-/* Who vouches for the claims is known; nobody can do so for another's. */
-static enum verdict
-match_voucher(struct check *c)
-{
-	const struct config_issuer *issuer = &c->checker->conf->issuers[c->voucher];
-	const struct doc_value *iss = member(c->claims, "iss");
-
-	if (iss == NULL ? issuer->own : !span_eq(doc_string(iss), span_of(issuer->issuer)))
-		return VERDICT_WRONG_ISSUER;
-	return take_issuer(c, c->voucher);
-}
-
-static enum verdict
-check_algorithm(struct check *c)
-{
-	uint32_t accepted = c->checker->algorithms[c->answer->issuer];
-
-	/* who checks the signature decides */
-	if (c->issuer->validate == VALIDATE_INTROSPECT)
-		return VERDICT_ACTIVE;
-	return (accepted & ALG_BIT(c->alg->id)) != 0 ? VERDICT_ACTIVE : VERDICT_ALGORITHM;
-}
-
-/* typ is a media type that may leave out "application/" (RFC 7515 section 4.1.9); "" is absent. */
-static bool
-accepts_type(const struct config_issuer *issuer, struct span type)
-{
-	struct span prefix = SPAN("application/");
-
-	if (type.n > prefix.n && span_starts_nocase(type, prefix))
-		type = span_skip(type, prefix.n);
-	for (size_t i = 0; i < issuer->n_token_types; i++)
-		if (span_eq_nocase(issuer->token_types[i], type))
-			return true;
-	return false;
-}
-
-static enum verdict
-check_type(struct check *c)
-{
-	const struct doc_value *type = member(c->header, "typ");
-
-	if (type != NULL && doc_string(type).n == 0)
-		return VERDICT_MALFORMED;
-	return accepts_type(c->issuer, doc_string(type)) ? VERDICT_ACTIVE : VERDICT_TOKEN_TYPE;
-}
-
-static enum verdict
-check_purpose(struct check *c)
-{
-	if (purpose_is_other(c->claims))
-		return VERDICT_TOKEN_TYPE;
-	/* A bearer proves no key, so a token that is bound to one is not for it (RFC 7800). */
-	return member(c->claims, "cnf") == NULL ? VERDICT_ACTIVE : VERDICT_BOUND;
-}
-
-/* A NumericDate, which may have a fraction (RFC 7519 section 2), rounded one way. */
-static bool
-read_date(const struct doc_value *value, double (*rounded)(double), int64_t *date_s)
-{
-	double real;
-
-	if (doc_integer(value, date_s))
-		return *date_s <= DATE_MAX && *date_s >= -DATE_MAX;
-	if (!doc_real(value, &real) || fabs(rounded(real)) > (double)DATE_MAX)
-		return false;
-	*date_s = (int64_t)rounded(real);
-	return true;
-}
-
-/*
- * What only the issuer can say is left to it, but for a token that is over by its own account: so
- * one that was not active for this reason is refused without a question.
- */
-static enum verdict
-ask_issuer(struct check *c)
-{
-	int64_t exp_s;
-
-	if (c->issuer->validate != VALIDATE_INTROSPECT)
-		return VERDICT_ACTIVE;
-	if (!read_date(member(c->claims, "exp"), floor, &exp_s) || c->now_s < exp_s)
-		return VERDICT_ASK_ISSUER;
-	c->answer->from_s = exp_s;
-	return VERDICT_EXPIRED;
-}
-
-enum verdict
-jwt_judge_times(int64_t exp_s, int64_t nbf_s, int64_t iat_s, const struct config_issuer *issuer,
-    int64_t now_wall_s)
-{
-	int64_t latest_s = now_wall_s + (int64_t)issuer->leeway_s;
-
-	if (now_wall_s >= exp_s)
-		return VERDICT_EXPIRED;
-	return nbf_s > latest_s || iat_s > latest_s ? VERDICT_NOT_YET_VALID : VERDICT_ACTIVE;
-}
-
-/* Fractions are rounded to the strict side: an earlier end, a later beginning, an earlier issue. */
-static enum verdict
-check_times(struct check *c)
-{
-	const struct doc_value *nbf = member(c->claims, "nbf"), *iat = member(c->claims, "iat");
-	const struct doc_value *exp = member(c->claims, "exp");
-	bool lasts = exp == NULL && c->lasts_s != 0;
-
-	if (lasts)
-		c->exp_s = c->lasts_s;
-	if ((!lasts && !read_date(exp, floor, &c->exp_s)) ||
-	    (nbf != NULL && !read_date(nbf, ceil, &c->nbf_s)) ||
-	    (iat != NULL && (!read_date(iat, ceil, &c->iat_s) ||
-	    !read_date(iat, floor, &c->issued_s))))
-		return VERDICT_MALFORMED;
-	enum verdict verdict = jwt_judge_times(c->exp_s, c->nbf_s, c->iat_s, c->issuer, c->now_s);
-	if (verdict == VERDICT_EXPIRED)
-		c->answer->from_s = c->exp_s;
-	if (verdict == VERDICT_NOT_YET_VALID)
-		c->answer->until_s = (c->nbf_s > c->iat_s ? c->nbf_s : c->iat_s) -
-		    (int64_t)c->issuer->leeway_s;
-	return verdict;
-}
-
-static bool
-accepts_audience(const struct config_issuer *issuer, const struct doc_value *value)
-{
-	struct span name = doc_string(value);
-
-	for (size_t i = 0; i < issuer->n_audience; i++)
-		if (name.p != NULL && span_eq(issuer->audience[i], name))
-			return true;
-	return false;
-}
-
-static enum verdict
-check_audience(struct check *c)
-{
-	const struct doc_value *aud = member(c->claims, "aud"), *v = NULL;
-
-	if (c->issuer->any_audience || accepts_audience(c->issuer, aud))
-		return VERDICT_ACTIVE;
-	if (aud != NULL && aud->type == DOC_ARRAY)
-		v = doc_first(aud);
-	for (; v != NULL; v = doc_next(aud, v))
-		if (accepts_audience(c->issuer, v))
-			return VERDICT_ACTIVE;
-	return VERDICT_WRONG_AUDIENCE;
-}
-
-static enum verdict
-find_key(struct check *c)
-{
-	switch (keyring_find(c->checker->ring, c->answer->issuer, c->kid, c->alg, &c->key)) {
-	case KEYRING_FOUND:
-		return VERDICT_ACTIVE;
-	case KEYRING_UNKNOWN:
-		return VERDICT_UNKNOWN_KEY;
-	case KEYRING_UNFIT:
-		return VERDICT_ALGORITHM;
-	case KEYRING_UNAVAILABLE:
-		return VERDICT_KEYS_UNAVAILABLE;
-	}
-	return VERDICT_UNKNOWN_KEY;
-}
-
-static enum verdict
-check_signature(struct check *c)
-{
-	struct span signature = span_make(c->bytes[SIGNATURE].p, c->bytes[SIGNATURE].n);
-
-	switch (alg_verify(c->checker->tools, c->alg, &c->key->key, c->signed_text, signature)) {
-	case ALG_GOOD:
-		return VERDICT_ACTIVE;
-	case ALG_BAD:
-		return VERDICT_BAD_SIGNATURE;
-	case ALG_NO_MEMORY:
-		return VERDICT_NO_MEMORY;
-	}
-	return VERDICT_BAD_SIGNATURE;
-}
-
-static enum verdict
-make_facts(struct check *c)
-{
-	struct jwt_checker *checker = c->checker;
-	struct facts *facts = checker->room;
-	struct facts_wish wish = {
-		.consumer_claim = c->issuer->consumer_claim, .scope_claim = c->issuer->scope_claim,
-		.custom_id_claim = c->issuer->own ? MINT_CUSTOM_ID : NULL,
-		.issuer = c->issuer->issuer, .lineage = c->issuer->own,
-		.claims = checker->claims, .n_claims = checker->n_claims,
-	};
-	struct span kid = c->key == NULL ? SPAN("") : span_make(c->key->kid, c->key->kid_n);
-	enum verdict verdict = facts_make(facts, c->claims, kid, &wish);
-	if (verdict != VERDICT_ACTIVE)
-		return verdict;
-	/* nobody could revoke it alone */
-	if (facts->part[FACTS_JTI].n == 0 && c->signed_text.n == 0)
-		return VERDICT_MALFORMED;
-
-	facts->rules = c->issuer->rules;
-	facts->issuer = c->issuer->id;
-	if (c->key != NULL) {
-		facts->key = c->key->fingerprint;
-		facts->generation = keyring_parsed(checker->ring, c->answer->issuer);
-	}
-	facts->exp_s = c->exp_s;
-	facts->nbf_s = c->nbf_s;
-	facts->iat_s = c->issued_s;
-	facts->known_s = c->now_s;
-	facts_identify(facts, c->signed_text);
-	c->answer->facts = arena_alloc(c->arena, facts->size);
-	if (c->answer->facts == NULL)
-		return VERDICT_NO_MEMORY;
-	memcpy(c->answer->facts, facts, facts->size);
-	return VERDICT_ACTIVE;
-}
-
-typedef enum verdict check_step(struct check *);
-
-static check_step *const steps[] = {
-	split,
-	decode,
-	read_header,
-	read_claims,
-	match_issuer,
-	check_algorithm,
-	check_type,
-	check_purpose,
-	ask_issuer,
-	check_times,
-	check_audience,
-	find_key,
-	check_signature,
-	make_facts,
+static jwt_step *const steps[] = {
+#define JWT_CHECK(id, name, step, needs)	jwt_step_##step,
+#include "gateway/token/jwt_check.def"
+#undef JWT_CHECK
 	NULL,
 };
 
-static check_step *const claims_steps[] = {
-	read_claims,
-	match_voucher,
-	check_purpose,
-	check_times,
-	check_audience,
-	make_facts,
+static jwt_step *const claims_steps[] = {
+	jwt_step_size,
+	jwt_step_claims,
+	jwt_step_voucher,
+	jwt_step_issuer_size,
+	jwt_step_purpose,
+	jwt_step_binding,
+	jwt_step_times,
+	jwt_step_audience,
+	jwt_step_facts,
 	NULL,
 };
 
-static check_step *const answer_steps[] = {
-	read_answer,
-	match_voucher,
-	check_token_type,
-	check_purpose,
-	check_times,
-	check_audience,
-	make_facts,
+static jwt_step *const answer_steps[] = {
+	jwt_step_size,
+	jwt_step_answer,
+	jwt_step_voucher,
+	jwt_step_issuer_size,
+	jwt_step_token_type,
+	jwt_step_purpose,
+	jwt_step_binding,
+	jwt_step_times,
+	jwt_step_audience,
+	jwt_step_facts,
 	NULL,
 };
 
-static enum verdict
-run_steps(struct check *c, check_step *const *step)
+static void
+begin(struct check *c)
 {
-	enum verdict verdict = VERDICT_ACTIVE;
-
 	c->nbf_s = c->iat_s = c->issued_s = FACTS_NO_TIME;
 	*c->answer = (struct jwt_answer){
 		.issuer = JWT_NO_ISSUER,
 		.from_s = INT64_MIN,
 		.until_s = INT64_MAX,
 	};
-	if (c->token.n > c->checker->token_max)
-		return VERDICT_TOO_LARGE;
+}
+
+static enum verdict
+run_steps(struct check *c, jwt_step *const *step)
+{
+	enum verdict verdict = VERDICT_ACTIVE;
+
+	begin(c);
 	for (; *step != NULL && verdict == VERDICT_ACTIVE; step++)
 		verdict = (*step)(c);
 	return verdict;
@@ -476,7 +84,7 @@ jwt_believe(struct jwt_checker *checker, const struct jwt_claims *claims, int64_
 		.lasts_s = claims->lasts_s,
 		/* an answer about a token may be longer than tokens are */
 		.token = told ? claims->stand_in : span_make(claims->text, claims->n),
-		.bytes[CLAIMS] = { claims->text, claims->n } };
+		.bytes[JWT_CLAIMS] = { claims->text, claims->n } };
 
 	must(claims->issuer < checker->conf->n_issuers && (!told || claims->n <= JWT_ANSWER_MAX));
 	return run_steps(&c, told ? answer_steps : claims_steps);
@@ -485,8 +93,75 @@ jwt_believe(struct jwt_checker *checker, const struct jwt_claims *claims, int64_
 enum verdict
 jwt_is_active(struct jwt_checker *checker, char *text, size_t n)
 {
-	struct check c = { .checker = checker, .bytes[CLAIMS] = { text, n } };
+	struct check c = { .checker = checker, .bytes[JWT_CLAIMS] = { text, n } };
 
 	must(n <= JWT_ANSWER_MAX);
-	return read_answer(&c);
+	return jwt_step_answer(&c);
+}
+
+/* What a step needs to be able to look at all. */
+static unsigned
+found(const struct check *c)
+{
+	return (c->part[JWT_CLAIMS].n > 0 ? JWT_NEEDS_PARTS : 0) |
+	    (c->bytes[JWT_HEADER].p != NULL ? JWT_NEEDS_HEADER_BYTES : 0) |
+	    (c->bytes[JWT_CLAIMS].p != NULL ? JWT_NEEDS_CLAIMS_BYTES : 0) |
+	    (c->bytes[JWT_SIGNATURE].p != NULL ? JWT_NEEDS_SIGNATURE : 0) |
+	    (c->header != NULL ? JWT_NEEDS_HEADER : 0) |
+	    (c->claims != NULL ? JWT_NEEDS_CLAIMS : 0) |
+	    (c->issuer != NULL ? JWT_NEEDS_ISSUER : 0) |
+	    (c->alg != NULL ? JWT_NEEDS_ALGORITHM : 0) | (c->key != NULL ? JWT_NEEDS_KEY : 0);
+}
+
+enum verdict
+jwt_check_trace(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
+    struct arena *arena, struct jwt_answer *answer, struct jwt_trace *trace)
+{
+	static const unsigned needs[] = {
+#define JWT_CHECK(id, name, step, needs)	needs,
+#include "gateway/token/jwt_check.def"
+#undef JWT_CHECK
+	};
+	struct jwt_answer own;
+	struct check c = { .checker = checker, .answer = &own, .arena = arena,
+		.now_s = now_wall_s, .token = token };
+	enum verdict verdict = VERDICT_ACTIVE;
+
+	*trace = (struct jwt_trace){ 0 };
+	begin(&c);
+	*answer = own;
+	for (size_t i = 0; i < JWT_CHECKS; i++) {
+		/* what is too large has no room here; the rest may be the issuer's to judge */
+		if (trace->verdict[JWT_CHECK_SIZE] != VERDICT_ACTIVE ||
+		    trace->verdict[JWT_CHECK_ASK] == VERDICT_ASK_ISSUER)
+			break;
+		if ((needs[i] & ~found(&c)) != 0)
+			continue;
+		trace->looked[i] = true;
+		trace->verdict[i] = steps[i](&c);
+		if (verdict == VERDICT_ACTIVE) {
+			verdict = trace->verdict[i];
+			*answer = own;
+		}
+	}
+	trace->header = c.header;
+	trace->claims = c.claims;
+	trace->kid = c.kid;
+	trace->alg = c.alg;
+	trace->facts = own.facts;
+	if (verdict != VERDICT_ACTIVE)
+		answer->facts = NULL;
+	return verdict;
+}
+
+const char *
+jwt_check_name(enum jwt_check check)
+{
+	static const char *const names[] = {
+#define JWT_CHECK(id, name, step, needs)	name,
+#include "gateway/token/jwt_check.def"
+#undef JWT_CHECK
+	};
+
+	return names[check];
 }

@@ -9,6 +9,7 @@
 #ifndef GATEWAY_TOKEN_JWT_H
 #define GATEWAY_TOKEN_JWT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gateway/base/arena.h"
@@ -18,6 +19,7 @@
 #include "gateway/token/keyring.h"
 #include "gateway/token/verdict.h"
 
+struct doc_value;
 struct jwt_checker;
 
 /* No configured issuer. */
@@ -46,6 +48,48 @@ size_t jwt_token_max(const struct jwt_checker *checker);
 /* Judges a token at a time (seconds since the epoch, wall clock); facts are made in the arena. */
 enum verdict jwt_check(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
     struct arena *arena, struct jwt_answer *answer);
+
+/* The checks of a JWT, in their order. */
+enum jwt_check {
+#define JWT_CHECK(id, name, step, needs)	JWT_CHECK_##id,
+#include "gateway/token/jwt_check.def"
+#undef JWT_CHECK
+	JWT_CHECKS
+};
+
+enum jwt_needs {
+	JWT_NEEDS_PARTS		= 1 << 0,
+	JWT_NEEDS_HEADER_BYTES	= 1 << 1,
+	JWT_NEEDS_CLAIMS_BYTES	= 1 << 2,
+	JWT_NEEDS_SIGNATURE	= 1 << 3,
+	JWT_NEEDS_HEADER	= 1 << 4,
+	JWT_NEEDS_CLAIMS	= 1 << 5,
+	JWT_NEEDS_ISSUER	= 1 << 6,
+	JWT_NEEDS_ALGORITHM	= 1 << 7,
+	JWT_NEEDS_KEY		= 1 << 8,
+};
+
+/*
+ * What each check said, the later ones too: a token may be wrong twice. Those that had nothing to
+ * look at did not look. `header`, `claims` and `kid` (NULL: not there, or not readable) and all in
+ * them live until the checker's next use.
+ */
+struct jwt_trace {
+	bool			 looked[JWT_CHECKS];
+	enum verdict		 verdict[JWT_CHECKS];	/* ACTIVE: it passed, or did not look */
+	const struct doc_value	*header;
+	const struct doc_value	*claims;
+	struct span		 kid;
+	const struct alg	*alg;
+	/* what the token says, true or not; in the arena, NULL: none */
+	const struct facts	*facts;
+};
+/* Judges as jwt_check() does, by the same steps, and goes on after the first that refuses. */
+enum verdict jwt_check_trace(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
+    struct arena *arena, struct jwt_answer *answer, struct jwt_trace *trace);
+/* Its name for people, "audience". */
+const char *jwt_check_name(enum jwt_check check);
+
 /*
  * Makes facts of claims that need no signature, since who says them is known: issuer number
  * `issuer` of the configuration, by its own answer or, if it is the token service, from its store.
