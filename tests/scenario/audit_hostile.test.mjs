@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
-import { auditor } from '../harness/audit.mjs';
+import { auditor, named } from '../harness/audit.mjs';
 
 let audit;
 
@@ -63,7 +63,7 @@ async function serve(t, answer) {
       if (!text.includes('\n\r\n') && !text.includes('\n\n')) return;
       if (!first && text.length - part.length > text.indexOf('\r\n\r\n') + 4) return;
       if (deserves(text, audit.token)) socket.end(GOOD);
-      else answer(socket);
+      else answer(socket, text);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -122,4 +122,20 @@ test('silence is no refusal', async (t) => {
   });
   const { stdout } = await audit.run(url, ['--timeout', '1']);
   assert.match(stdout, /^not judged +silence +refused +\S+: .*\n +no answer came in time/m);
+});
+
+test('a request that got through behind a refused one is found', async (t) => {
+  const no = 'HTTP/1.1 401 no\r\nContent-Length: 0\r\n\r\n';
+  const url = await serve(t, (socket, text) => {
+    const both = /content-length: \d/i.test(text) && /transfer-encoding: chunked/i.test(text);
+    socket.end(both ? no + GOOD : no);
+  });
+  const { code, told } = await audit.json(url);
+  assert.deepEqual(named(told, 'passed'), [
+    'smuggling/bare-cr-te',
+    'smuggling/bare-lf-te',
+    'smuggling/cl-te',
+    'smuggling/te-cl',
+  ]);
+  assert.equal(code, 1);
 });
