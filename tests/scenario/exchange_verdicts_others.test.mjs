@@ -8,6 +8,7 @@ import { ACCESS, GRANT, exchange, exchanger } from '../harness/exchange.mjs';
 import { payload, refused, said } from '../harness/exchange.mjs';
 import { gateway } from '../harness/gateway.mjs';
 import { connections, get, post } from '../harness/http.mjs';
+import { asking, introspectionServer } from '../harness/introspection.mjs';
 import { jwksServer } from '../harness/jwks.mjs';
 import { forge, jwksOf, mint, newKey, now } from '../harness/keys.mjs';
 import { head, rawRequest } from '../harness/raw.mjs';
@@ -167,6 +168,19 @@ test('many who bring one opaque token at once make one query', async (t) => {
     (line) => /execute/.test(line) && /FROM tokens t JOIN clients/.test(line),
   );
   assert.equal(lookups.length, 1);
+});
+
+test('many exchanges of one token at once ask its issuer once', async (t) => {
+  const idp = await introspectionServer();
+  t.after(() => idp.stop());
+  const house = await start(t, { workers: 4, issuer: asking(idp) });
+  const { swap, ask } = await scene(t, { exchange_from: '{main/*}' }, house);
+  const token = await mint(key, { sub: 'alice' });
+  idp.know(token, { sub: 'alice', client_id: 'shop', scope: 'read' });
+  for (const answer of await times(35, () => swap(token)))
+    assert.equal(said(answer).sub, 'alice');
+  assert.equal((await ask(token)).status, 200);
+  assert.equal(idp.calls, 1);
 });
 
 test('a long token is remembered like any other, and over a reload', async (t) => {
