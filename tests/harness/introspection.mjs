@@ -156,7 +156,10 @@ export async function asked(
     more: sections,
     ...options,
   });
-  const gw = await gateway(text, { files });
+  const gw = await gateway(text, { files }).catch(async (error) => {
+    await Promise.allSettled([idp.stop(), api.stop()]);
+    throw error;
+  });
   t.after(async () => {
     await gw.stop();
     await idp.stop();

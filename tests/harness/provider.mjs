@@ -82,7 +82,13 @@ export async function provider({
   });
   const files = { 'jwks.json': keys };
   const house = new Provider({ api, db, url, issuer, text, files });
-  await house.tell(['consumer', 'add', 'shop']);
-  house.gw = await gateway(text, { files });
+  try {
+    await house.tell(['consumer', 'add', 'shop']);
+    house.gw = await gateway(text, { files });
+  } catch (error) {
+    /* the port may have been taken meanwhile; what is left running would keep the process alive */
+    await Promise.allSettled([api.stop(), db.remove()]);
+    throw error;
+  }
   return house;
 }

@@ -33,7 +33,10 @@ export async function join(t, db, { more = '', database = '', ...options } = {})
   const section = db.section(database) + serviceSection(more);
   const text = conf({ servers: [api.url], ...options, top: `${section}${options.top ?? ''}` });
   const files = { 'jwks.json': jwksOf(foreign) };
-  const gw = await gateway(text, { files });
+  const gw = await gateway(text, { files }).catch(async (error) => {
+    await Promise.allSettled([api.stop()]);
+    throw error;
+  });
   t.after(async () => {
     await gw.stop();
     await api.stop();

@@ -153,7 +153,10 @@ export async function tokenHouse(
     more: db.section(database) + serviceSection(service) + (parts.more ?? ''),
   });
   const files = { 'jwks.json': keys };
-  const gw = await gateway(text, { files });
+  const gw = await gateway(text, { files }).catch(async (error) => {
+    await Promise.allSettled([api.stop(), db.remove()]);
+    throw error;
+  });
   const house = new TokenHouse({ api, db, gw, text, files });
   t?.after(() => house.stop());
   return house;
