@@ -293,6 +293,17 @@ test('scope only within the subject’s, and written as it is', async () => {
   assert.equal(said(await exchange(house, bff, subject, { scope: 'profile' })).scope, 'profile');
 });
 
+test('nothing comes of a subject token without scope, least of all more', async () => {
+  const scopes = ['read', 'admin'];
+  const rich = await house.client(exchanger({ exchange_from: '{shop}', scopes }));
+  for (const scope of [undefined, '', '  ', []])
+    for (const client of [bff, rich])
+      for (const form of [{}, { scope: '' }, { scope: 'read' }, { scope: 'admin read' }]) {
+        const answer = await exchange(house, client, await mint(key, { scope }), form);
+        await refused(answer, 'invalid_scope', /nothing is left/);
+      }
+});
+
 test('scope that was given up does not come back', async () => {
   const again = await house.client(exchanger({ id: 'again', exchange_from: '{bff,again}' }));
   const subject = await mint(key, { scope: 'read write' });
