@@ -86,6 +86,19 @@ revocations_check_token(const struct shared *shared, const struct revocations_to
 	return worse(answer, look_wider(shared, kinds, token, now_wall_s));
 }
 
+/*
+ * True if its issuer, asked on this node, has called the token not active. Doubt of that set is not
+ * this token's: what may stand there are only tokens of issuers that are asked.
+ */
+static bool
+was_called_inactive(const struct shared *shared, const uint8_t identity[IDENTITY_SIZE],
+    int64_t now_s)
+{
+	uint64_t before_s;
+
+	return set_has(shared->inactive, identity, (uint64_t)now_s, &before_s) == SET_YES;
+}
+
 /* The worst that is known of any token that this one was exchanged from. */
 static enum set_answer
 check_ancestors(const struct shared *shared, const struct facts *facts, int64_t now_s)
@@ -105,6 +118,8 @@ check_ancestors(const struct shared *shared, const struct facts *facts, int64_t 
 			.issued_s = a.issued_s,
 		};
 		answer = worse(answer, revocations_check_token(shared, &token, now_s));
+		if (was_called_inactive(shared, a.identity, now_s))
+			answer = SET_YES;
 	}
 	/* what can't be read was not looked up */
 	return answer == SET_NO && rest.n > 0 ? SET_UNSURE : answer;

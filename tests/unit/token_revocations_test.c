@@ -19,6 +19,7 @@ set_up(void)
 	size_t size = set_size_for(1000);
 
 	shm.revocations = set_init(shared(size), size, key);
+	shm.inactive = set_init(shared(size), size, key);
 	shm.token_cache = shared_cache(1 << 20);
 	ck_assert_ptr_nonnull(shm.revocations);
 	memset(&control, 0, sizeof(control));
@@ -158,6 +159,22 @@ START_TEST(an_ancestor_takes_its_descendants_along)
 }
 END_TEST
 
+/* Whoever asks an issuer about its token learns it for what came of that token too. */
+START_TEST(so_does_one_that_its_issuer_calls_inactive)
+{
+	uint8_t identity[IDENTITY_SIZE];
+
+	learn(EXCHANGED, NOW);
+	identity_make(IDENTITY_JTI, SPAN(OTHER_ISSUER), SPAN("j1"), identity);
+	set_mark_unsure(shm.inactive);
+	ck_says(SET_NO);
+	ck_assert_int_eq(set_put(shm.inactive, identity, SET_ANY_TIME, NOW + 60, NOW), SET_OK);
+	ck_says(SET_YES);
+	learn(ALICE, NOW);
+	ck_says(SET_NO);
+}
+END_TEST
+
 START_TEST(doubt_about_an_ancestor_is_doubt)
 {
 	struct ancestor a;
@@ -260,6 +277,7 @@ suite(void)
 	tcase_add_loop_test(cases, each_kind_finds_its_tokens, 0, 14);
 	tcase_add_test(cases, a_nameless_token_has_an_identity);
 	tcase_add_test(cases, an_ancestor_takes_its_descendants_along);
+	tcase_add_test(cases, so_does_one_that_its_issuer_calls_inactive);
 	tcase_add_test(cases, doubt_about_an_ancestor_is_doubt);
 	tcase_add_test(cases, what_was_issued_until_then_is_revoked);
 	tcase_add_test(cases, doubt_is_never_no);
