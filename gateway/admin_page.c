@@ -91,7 +91,8 @@ make_readiness(const struct process *p, struct admin_page *page)
 	int64_t age_s;
 
 	for (size_t i = 0; i < p->config->n_issuers; i++)
-		if (!keys_age(p, &p->config->issuers[i], &info, &age_s))
+		if (p->config->issuers[i].needs_keys &&
+		    !keys_age(p, &p->config->issuers[i], &info, &age_s))
 			json_array_append_new(without, json_string(p->config->issuers[i].name));
 	return take_json(page, workers > 0 ? 200 : 503, json_pack("{s:b, s:i, s:o}",
 	    "ready", workers > 0, "workers", (int)workers, "issuers_without_keys", without));

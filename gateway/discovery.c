@@ -39,24 +39,33 @@ is_safe(const struct url *url, const char *issuer)
 	return !base.https || (url_is_loopback(&base) && url_is_loopback(url));
 }
 
+/* A URL that the document may name, and what is said where it is of no use. */
+struct place {
+	const char	*member;
+	const char	*unusable;
+	const char	*unsafe;
+};
+
 static const char *
-judge(const json_t *document, const char *issuer, char *jwks_uri, size_t size)
+judge(const json_t *document, const char *issuer, const struct place *place, char *out,
+    size_t size)
 {
-	struct span uri = member(document, "jwks_uri");
+	struct span uri = member(document, place->member);
 	struct url url;
 
 	if (!span_eq(member(document, "issuer"), span_of(issuer)))
 		return "the discovery document is of another issuer";
 	if (uri.n == 0 || uri.n >= size || !url_parse(&url, uri))
-		return "the discovery document has no usable jwks_uri";
+		return place->unusable;
 	if (!is_safe(&url, issuer))
-		return "the discovery document has a jwks_uri that is not https";
-	snprintf(jwks_uri, size, "%.*s", SPAN_ARG(uri));
+		return place->unsafe;
+	snprintf(out, size, "%.*s", SPAN_ARG(uri));
 	return NULL;
 }
 
-const char *
-discovery_read(struct span document, const char *issuer, char *jwks_uri, size_t size)
+static const char *
+read_place(struct span document, const char *issuer, const struct place *place, char *out,
+    size_t size)
 {
 	const char *wrong = "the discovery document is no JSON object";
 	json_t *root;
@@ -67,7 +76,28 @@ discovery_read(struct span document, const char *issuer, char *jwks_uri, size_t 
 	if (errno == ENOMEM)
 		wrong = "there is no memory";
 	else if (json_is_object(root))
-		wrong = judge(root, issuer, jwks_uri, size);
+		wrong = judge(root, issuer, place, out, size);
 	json_decref(root);
 	return wrong;
+}
+
+const char *
+discovery_read(struct span document, const char *issuer, char *jwks_uri, size_t size)
+{
+	static const struct place keys = { "jwks_uri",
+		"the discovery document has no usable jwks_uri",
+		"the discovery document has a jwks_uri that is not https" };
+
+	return read_place(document, issuer, &keys, jwks_uri, size);
+}
+
+const char *
+discovery_read_introspection(struct span document, const char *issuer, char *endpoint,
+    size_t size)
+{
+	static const struct place introspection = { "introspection_endpoint",
+		"the discovery document has no usable introspection_endpoint",
+		"the discovery document has an introspection_endpoint that is not https" };
+
+	return read_place(document, issuer, &introspection, endpoint, size);
 }

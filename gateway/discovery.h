@@ -1,5 +1,5 @@
 /*
- * OpenID Connect Discovery 1.0: from an issuer's name to where its keys are.
+ * OpenID Connect Discovery 1.0: from an issuer's name to where its keys are, and where it is asked.
  */
 #ifndef GATEWAY_DISCOVERY_H
 #define GATEWAY_DISCOVERY_H
@@ -17,5 +17,8 @@ bool discovery_url(const char *issuer, char *url, size_t size);
  * configured without. NULL, or a sentence that says what is wrong.
  */
 const char *discovery_read(struct span document, const char *issuer, char *jwks_uri, size_t size);
+/* The same of introspection_endpoint (RFC 8414), where the issuer is asked about its tokens. */
+const char *discovery_read_introspection(struct span document, const char *issuer, char *endpoint,
+    size_t size);
 
 #endif

@@ -3,9 +3,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "gateway/access/respondent.h"
 #include "gateway/admin.h"
 #include "gateway/base/bell.h"
 #include "gateway/base/log.h"
+#include "gateway/finder.h"
 #include "gateway/loop/loop.h"
 #include "gateway/refresh.h"
 #include "gateway/store.h"
@@ -29,6 +31,8 @@ struct keeper {
 	struct alg_tools	*tools;
 	struct refresh		**refreshes;	/* one an issuer; NULL where it could not be made */
 	size_t			 n_refreshes;
+	struct finder		**finders;	/* as refreshes */
+	size_t			 n_finders;
 	struct probe		**probes;
 	size_t			 n_probes;
 	struct store		*store;		/* NULL: no database is configured */
@@ -113,6 +117,9 @@ all_tried(const struct keeper *k)
 	for (size_t i = 0; i < k->n_refreshes; i++)
 		if (k->refreshes[i] != NULL && !refresh_tried(k->refreshes[i]))
 			return false;
+	for (size_t i = 0; i < k->n_finders; i++)
+		if (k->finders[i] != NULL && !finder_tried(k->finders[i]))
+			return false;
 	return k->store == NULL || store_tried(k->store);
 }
 
@@ -135,25 +142,44 @@ end_turn(struct loop *loop, void *argument)
  * Issuers that are gone from the configuration give their slots away, then the others take theirs.
  */
 static bool
+give_slots(const struct keeper *k)
+{
+	const struct config *conf = k->process->config;
+	uint64_t *ids = calloc(2 * conf->n_issuers + 1, sizeof(*ids));
+	size_t n = 0;
+
+	if (ids == NULL)
+		return false;
+	for (size_t i = 0; i < conf->n_issuers; i++) {
+		ids[n++] = conf->issuers[i].id;
+		if (finder_is_needed(&conf->issuers[i]))
+			ids[n++] = respondent_slot_id(&conf->issuers[i]);
+	}
+	ids[n++] = signer_slot_id();
+	keys_retain(k->process->shared->keys, ids, n);
+	free(ids);
+	return true;
+}
+
+static bool
 keep_keys(struct keeper *k)
 {
 	const struct config *conf = k->process->config;
-	uint64_t *ids = calloc(conf->n_issuers + 1, sizeof(*ids));
+	const struct shared *shared = k->process->shared;
 
 	k->refreshes = calloc(conf->n_issuers + 1, sizeof(struct refresh *));
-	if (ids == NULL || k->refreshes == NULL) {
-		free(ids);
+	k->finders = calloc(conf->n_issuers + 1, sizeof(struct finder *));
+	if (k->refreshes == NULL || k->finders == NULL || !give_slots(k))
 		return false;
+	for (size_t i = 0; i < conf->n_issuers; i++) {
+		const struct config_issuer *issuer = &conf->issuers[i];
+
+		if (!issuer->own && issuer->needs_keys)
+			k->refreshes[k->n_refreshes++] = refresh_new(k->loop, issuer, shared,
+			    k->tools);
+		if (finder_is_needed(issuer))
+			k->finders[k->n_finders++] = finder_new(k->loop, issuer, shared);
 	}
-	for (size_t i = 0; i < conf->n_issuers; i++)
-		ids[i] = conf->issuers[i].id;
-	ids[conf->n_issuers] = signer_slot_id();
-	keys_retain(k->process->shared->keys, ids, conf->n_issuers + 1);
-	free(ids);
-	for (size_t i = 0; i < conf->n_issuers; i++)
-		if (!conf->issuers[i].own)
-			k->refreshes[k->n_refreshes++] = refresh_new(k->loop, &conf->issuers[i],
-			    k->process->shared, k->tools);
 	return true;
 }
 
@@ -255,7 +281,10 @@ tear_down(struct keeper *k)
 	for (size_t i = 0; i < k->n_refreshes; i++)
 		refresh_free(&k->refreshes[i]);
 	free(k->probes);
+	for (size_t i = 0; i < k->n_finders; i++)
+		finder_free(&k->finders[i]);
 	free(k->refreshes);
+	free(k->finders);
 	alg_tools_free(&k->tools);
 	loop_free(&k->loop);
 }

@@ -22,9 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYS_SLOTS 64
+#define KEYS_SLOTS 128
 #define KEYS_BYTES_MAX ((size_t)256 * 1024)
-#define KEYS_VERSION 1
+#define KEYS_VERSION 2
 
 struct keys;
 
@@ -61,7 +61,7 @@ struct keys *keys_attach(void *memory, size_t size);
 
 /*
  * Finds the slot of an issuer (id is not 0), or, if claim is set, makes one. False when there is
- * none, or when all 64 slots belong to issuers of the current configuration.
+ * none, or when all slots belong to issuers of the current configuration.
  */
 bool keys_slot(struct keys *keys, uint64_t id, bool claim, struct keys_slot *slot);
 

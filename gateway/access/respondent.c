@@ -11,6 +11,7 @@
 #include "gateway/base/metric.h"
 #include "gateway/token/jwt.h"
 #include "shm/hash.h"
+#include "shm/keys.h"
 #include "shm/rate.h"
 
 #define TELL_EVERY_MS	1000
@@ -18,6 +19,7 @@
 #define REST_MAX_MS	30000
 #define ENCODED_MAX	3	/* bytes that a byte becomes in a form at most */
 #define FORM_FIXED	64	/* names of parameters */
+#define SLOT_KIND	UINT64_C(0x696e74726f73)	/* no issuer's slot is named so */
 #define RATE_NAME	"introspection"
 
 /* The cell of a limit that all workers share; no route's name begins so. */
@@ -28,6 +30,33 @@ rate_key(const struct gate *g, const struct config_issuer *issuer)
 
 	return hash_mix64(hash_bytes(name.p, name.n, g->shared->control->boot_key) ^
 	    hash_mix64(issuer->id));
+}
+
+uint64_t
+respondent_slot_id(const struct config_issuer *issuer)
+{
+	uint64_t id = hash_mix64(issuer->id ^ hash_mix64(SLOT_KIND));
+
+	return id != 0 ? id : 1;
+}
+
+/* Where the issuer is asked; false: that has not been found yet. */
+static bool
+find_url(struct respondent *r)
+{
+	struct keys *keys = r->gate->shared->keys;
+	struct keys_slot slot;
+	uint64_t generation;
+
+	if (r->issuer->introspection.endpoint[0] != '\0')
+		return true;
+	if (keys_slot(keys, respondent_slot_id(r->issuer), false, &slot) &&
+	    (generation = keys_generation(&slot)) != 0 && generation != r->url_generation) {
+		size_t n = keys_read(&slot, r->url, sizeof(r->url) - 1, &generation);
+		r->url[n] = '\0';
+		r->url_generation = generation;
+	}
+	return r->url[0] != '\0';
 }
 
 unsigned
@@ -42,7 +71,7 @@ bool
 respondent_open(struct respondent *r, struct gate *g, const struct config_issuer *issuer,
     struct fetch_pool *pool, struct alg_tools *tools)
 {
-	const char *why, *url = issuer->introspection.endpoint;
+	const char *why;
 
 	*r = (struct respondent){ .gate = g, .issuer = issuer, .pool = pool };
 	r->places = respondent_places(g, issuer);
@@ -56,9 +85,10 @@ respondent_open(struct respondent *r, struct gate *g, const struct config_issuer
 		log_error("issuer \"%s\": introspection: %s", issuer->name, why);
 		return false;
 	}
+	snprintf(r->url, sizeof(r->url), "%s", issuer->introspection.endpoint);
 	/* what is wrong with the trust anchors is told when they are needed */
-	if (url[0] != '\0')
-		fetch_pool_prepare(pool, url, issuer->ca_file, &why);
+	if (find_url(r))
+		fetch_pool_prepare(pool, r->url, issuer->ca_file, &why);
 	return true;
 }
 
@@ -126,9 +156,15 @@ respondent_ask(struct respondent *r, struct span token, struct fetch_task *fetch
 	struct text form = { malloc(room), 0, room, false };
 	bool begun = false;
 
+	if (!find_url(r)) {
+		free(form.p);
+		respondent_failed(r, "its discovery document has not been had, or names no "
+		    "introspection_endpoint: see introspection.endpoint");
+		return false;
+	}
 	if (form.p != NULL && write_form(r, &form, token)) {
 		const struct fetch_request request = {
-			.url = in->endpoint,
+			.url = r->url,
 			.accept = "application/json",
 			.ca_file = r->issuer->ca_file,
 			.authorization = proof_authorization(r->proof),

@@ -18,9 +18,14 @@
 #include "gateway/http/fetch_task.h"
 #include "gateway/request/gate.h"
 
+/* Bytes of the longest URL, with a NUL. */
+#define RESPONDENT_URL	4096
+
 struct respondent {
 	struct gate			*gate;
 	const struct config_issuer	*issuer;
+	char				 url[RESPONDENT_URL];	/* "": not found yet */
+	uint64_t			 url_generation;	/* of the slot it came from */
 	struct fetch_pool		*pool;		/* of the worker */
 	struct proof			*proof;
 	unsigned			 places;	/* for questions under way */
@@ -45,6 +50,9 @@ enum respondent_result {
 
 /* How many questions to an issuer a worker may have under way: its part of `calls`, at least 1. */
 unsigned respondent_places(const struct gate *g, const struct config_issuer *issuer);
+
+/* Id of the slot of shared.keys in which the keeper leaves where an issuer is asked (finder.h). */
+uint64_t respondent_slot_id(const struct config_issuer *issuer);
 
 /* Prepares to ask; false: the reason is in the log. */
 bool respondent_open(struct respondent *r, struct gate *g, const struct config_issuer *issuer,

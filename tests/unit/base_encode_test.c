@@ -21,6 +21,22 @@ START_TEST(comes_back_at_every_length)
 }
 END_TEST
 
+START_TEST(base64_is_padded)
+{
+	static const struct {
+		const char	*in, *out;
+	} pairs[] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+		{ "\xfb\xff\xfe", "+//+" } };
+	char out[16];
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		size_t n = base64_encode((const uint8_t *)pairs[i].in, strlen(pairs[i].in), out);
+		ck_assert_uint_eq(n, BASE64_ENCODED(strlen(pairs[i].in)));
+		ck_assert_span(span_make(out, n), span_of(pairs[i].out));
+	}
+}
+END_TEST
+
 /* Every text of two, three and four characters: what decodes is spelled in one way only. */
 START_TEST(one_value_has_one_spelling)
 {
@@ -115,5 +131,5 @@ START_TEST(utf8_is_that_of_the_rfc)
 }
 END_TEST
 
-SUITE_RUN("base_encode", comes_back_at_every_length, one_value_has_one_spelling,
+SUITE_RUN("base_encode", comes_back_at_every_length, base64_is_padded, one_value_has_one_spelling,
     refuses_what_is_not_canonical, hexadecimal_is_lower_case, utf8_is_that_of_the_rfc)

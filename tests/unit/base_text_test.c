@@ -99,6 +99,19 @@ START_TEST(is_json_whatever_comes)
 }
 END_TEST
 
+START_TEST(a_form_takes_any_byte)
+{
+	char out[64];
+	struct text t = TEXT_OVER(out);
+
+	text_form(&t, SPAN("aZ09-._* +/=&%\0\xc3\xbc\n"));
+	ck_assert_span(text_span(&t), SPAN("aZ09-._*+%2B%2F%3D%26%25%00%C3%BC%0A"));
+	t = (struct text){ out, 0, 4, false };
+	text_form(&t, SPAN("ab&"));
+	ck_assert(t.cut && t.n <= 4);
+}
+END_TEST
+
 START_TEST(json_never_passes_the_end)
 {
 	struct span hostile = SPAN("a\"\x01\xFF\xC3\xA4");
@@ -115,4 +128,4 @@ START_TEST(json_never_passes_the_end)
 END_TEST
 
 SUITE_RUN("base_text", fits_exactly_or_not_at_all, writes_numbers, formats_what_fits,
-    is_json_whatever_comes, json_never_passes_the_end)
+    is_json_whatever_comes, a_form_takes_any_byte, json_never_passes_the_end)

@@ -112,6 +112,24 @@ START_TEST(where_discovery_looks)
 }
 END_TEST
 
+START_TEST(where_tokens_are_asked_about)
+{
+	char found[64];
+
+	ck_assert_ptr_null(discovery_read_introspection(SPAN("{\"issuer\":\"https://a.test\","
+	    "\"introspection_endpoint\":\"https://b.test/i\"}"), "https://a.test", found,
+	    sizeof(found)));
+	ck_assert_str_eq(found, "https://b.test/i");
+	ck_assert_str_eq(discovery_read_introspection(SPAN("{\"issuer\":\"https://a.test\","
+	    "\"jwks_uri\":\"https://a.test/j\"}"), "https://a.test", found, sizeof(found)),
+	    "the discovery document has no usable introspection_endpoint");
+	ck_assert_str_eq(discovery_read_introspection(SPAN("{\"issuer\":\"https://a.test\","
+	    "\"introspection_endpoint\":\"http://a.test/i\"}"), "https://a.test", found,
+	    sizeof(found)),
+	    "the discovery document has an introspection_endpoint that is not https");
+}
+END_TEST
+
 /* One row: the document, the issuer that was asked, the jwks_uri or NULL if it is refused. */
 static const struct {
 	const char	*document;
@@ -218,6 +236,7 @@ main(void)
 	    (int)(sizeof(spoilt) / sizeof(spoilt[0])));
 	tcase_add_test(t, a_new_keeper_goes_on_from_the_old_one);
 	tcase_add_test(t, where_discovery_looks);
+	tcase_add_test(t, where_tokens_are_asked_about);
 	tcase_add_loop_test(t, what_discovery_takes, 0,
 	    (int)(sizeof(documents) / sizeof(documents[0])));
 	tcase_add_test(t, files_are_read_when_they_change);

@@ -125,6 +125,39 @@ START_TEST(who_dies_leaves_it_to_others)
 }
 END_TEST
 
+/* The worker's own work outlives the request it was begun for. */
+START_TEST(a_worker_holds_it_for_itself)
+{
+	struct errand_hold hold = { .state = ERRAND_IDLE }, second = { .state = ERRAND_IDLE };
+
+	ck_assert(errand_take(&gates[0], &hold, digest, TTL_MS));
+	ck_assert(!errand_take(&gates[0], &second, digest, TTL_MS));
+	ck_assert(!errand_take(&gates[1], &second, digest, TTL_MS));
+	errand_release(&gates[1], &second);
+	ck_assert_int_eq(errand_wait(&parties[1].request, &parties[1].errand, digest), ERRAND_WAIT);
+	ck_assert_int_eq(ask(3), ERRAND_WAIT);
+	errand_release(&gates[0], &hold);
+	errand_release(&gates[0], &hold);
+	errand_heard(&gates[1]);
+	turn();
+	ck_assert_uint_eq(parties[1].woken, 1);
+	ck_assert_uint_eq(parties[3].woken, 1);
+	ck_assert_int_eq(ask(3), ERRAND_YOURS);
+	/* who waits may wait for something else next */
+	errand_end(&parties[1].errand);
+	ck_assert_uint_eq(gates[0].n_errands, 0);
+	ck_assert(errand_take(&gates[0], &hold, other, TTL_MS));
+	ck_assert_int_eq(errand_wait(&parties[1].request, &parties[1].errand, other), ERRAND_WAIT);
+	parties[1].woken = 0;
+	errand_end(&parties[3].errand);
+	turn();
+	ck_assert_uint_eq(parties[1].woken, 0);
+	errand_release(&gates[0], &hold);
+	turn();
+	ck_assert_uint_eq(parties[1].woken, 1);
+}
+END_TEST
+
 START_TEST(so_many_wait_and_no_more)
 {
 	ck_assert_int_eq(ask(0), ERRAND_YOURS);
@@ -153,6 +186,7 @@ main(void)
 	tcase_add_test(cases, one_does_it_and_the_others_are_woken);
 	tcase_add_test(cases, the_end_of_a_request_ends_its_errand);
 	tcase_add_test(cases, who_dies_leaves_it_to_others);
+	tcase_add_test(cases, a_worker_holds_it_for_itself);
 	tcase_add_test(cases, so_many_wait_and_no_more);
 	suite_add_tcase(s, cases);
 	SRunner *runner = srunner_create(s);
