@@ -53,8 +53,8 @@ begin(struct check *c)
 	};
 }
 
-static enum verdict
-run_steps(struct check *c, jwt_step *const *step)
+enum verdict
+jwt_run_steps(struct check *c, jwt_step *const *step)
 {
 	enum verdict verdict = VERDICT_ACTIVE;
 
@@ -71,7 +71,7 @@ jwt_check(struct jwt_checker *checker, struct span token, int64_t now_wall_s,
 	struct check c = { .checker = checker, .answer = answer, .arena = arena,
 		.now_s = now_wall_s, .token = token };
 
-	return run_steps(&c, steps);
+	return jwt_run_steps(&c, steps);
 }
 
 enum verdict
@@ -87,7 +87,7 @@ jwt_believe(struct jwt_checker *checker, const struct jwt_claims *claims, int64_
 		.bytes[JWT_CLAIMS] = { claims->text, claims->n } };
 
 	must(claims->issuer < checker->conf->n_issuers && (!told || claims->n <= JWT_ANSWER_MAX));
-	return run_steps(&c, told ? answer_steps : claims_steps);
+	return jwt_run_steps(&c, told ? answer_steps : claims_steps);
 }
 
 enum verdict

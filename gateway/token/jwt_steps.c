@@ -175,26 +175,30 @@ jwt_step_voucher(struct check *c)
 }
 
 enum verdict
-jwt_step_algorithm(struct check *c)
+jwt_step_own_algorithm(struct check *c)
 {
 	uint32_t accepted = c->checker->algorithms[c->answer->issuer];
 
-	/* who checks the signature decides */
-	if (c->issuer->validate == VALIDATE_INTROSPECT)
-		return VERDICT_ACTIVE;
 	return (accepted & ALG_BIT(c->alg->id)) != 0 ? VERDICT_ACTIVE : VERDICT_ALGORITHM;
 }
 
-/* typ is a media type that may leave out "application/" (RFC 7515 section 4.1.9); "" is absent. */
-static bool
-accepts_type(const struct config_issuer *issuer, struct span type)
+enum verdict
+jwt_step_algorithm(struct check *c)
+{
+	/* who checks the signature decides */
+	return c->issuer->validate == VALIDATE_INTROSPECT ? VERDICT_ACTIVE :
+	    jwt_step_own_algorithm(c);
+}
+
+bool
+jwt_is_type(struct span type, const struct span *list, size_t n)
 {
 	struct span prefix = SPAN("application/");
 
 	if (type.n > prefix.n && span_starts_nocase(type, prefix))
 		type = span_skip(type, prefix.n);
-	for (size_t i = 0; i < issuer->n_token_types; i++)
-		if (span_eq_nocase(issuer->token_types[i], type))
+	for (size_t i = 0; i < n; i++)
+		if (span_eq_nocase(list[i], type))
 			return true;
 	return false;
 }
@@ -206,7 +210,8 @@ jwt_step_type(struct check *c)
 
 	if (type != NULL && doc_string(type).n == 0)
 		return VERDICT_MALFORMED;
-	return accepts_type(c->issuer, doc_string(type)) ? VERDICT_ACTIVE : VERDICT_TOKEN_TYPE;
+	return jwt_is_type(doc_string(type), c->issuer->token_types, c->issuer->n_token_types) ?
+	    VERDICT_ACTIVE : VERDICT_TOKEN_TYPE;
 }
 
 enum verdict
@@ -222,9 +227,8 @@ jwt_step_binding(struct check *c)
 	return member(c->claims, "cnf") == NULL ? VERDICT_ACTIVE : VERDICT_BOUND;
 }
 
-/* A NumericDate, which may have a fraction (RFC 7519 section 2), rounded one way. */
-static bool
-read_date(const struct doc_value *value, double (*rounded)(double), int64_t *date_s)
+bool
+jwt_read_date(const struct doc_value *value, double (*rounded)(double), int64_t *date_s)
 {
 	double real;
 
@@ -247,7 +251,7 @@ jwt_step_ask(struct check *c)
 
 	if (c->issuer->validate != VALIDATE_INTROSPECT)
 		return VERDICT_ACTIVE;
-	if (!read_date(member(c->claims, "exp"), floor, &exp_s) || c->now_s < exp_s)
+	if (!jwt_read_date(member(c->claims, "exp"), floor, &exp_s) || c->now_s < exp_s)
 		return VERDICT_ASK_ISSUER;
 	c->answer->from_s = exp_s;
 	return VERDICT_EXPIRED;
@@ -274,10 +278,10 @@ jwt_step_times(struct check *c)
 
 	if (lasts)
 		c->exp_s = c->lasts_s;
-	if ((!lasts && !read_date(exp, floor, &c->exp_s)) ||
-	    (nbf != NULL && !read_date(nbf, ceil, &c->nbf_s)) ||
-	    (iat != NULL && (!read_date(iat, ceil, &c->iat_s) ||
-	    !read_date(iat, floor, &c->issued_s))))
+	if ((!lasts && !jwt_read_date(exp, floor, &c->exp_s)) ||
+	    (nbf != NULL && !jwt_read_date(nbf, ceil, &c->nbf_s)) ||
+	    (iat != NULL && (!jwt_read_date(iat, ceil, &c->iat_s) ||
+	    !jwt_read_date(iat, floor, &c->issued_s))))
 		return VERDICT_MALFORMED;
 	enum verdict verdict = jwt_judge_times(c->exp_s, c->nbf_s, c->iat_s, c->issuer, c->now_s);
 	if (verdict == VERDICT_EXPIRED)
@@ -289,12 +293,23 @@ jwt_step_times(struct check *c)
 }
 
 static bool
-accepts_audience(const struct config_issuer *issuer, const struct doc_value *value)
+is_listed(const struct doc_value *value, const struct span *list, size_t n)
 {
 	struct span name = doc_string(value);
 
-	for (size_t i = 0; i < issuer->n_audience; i++)
-		if (name.p != NULL && span_eq(issuer->audience[i], name))
+	for (size_t i = 0; i < n; i++)
+		if (name.p != NULL && span_eq(list[i], name))
+			return true;
+	return false;
+}
+
+bool
+jwt_is_for(const struct doc_value *aud, const struct span *list, size_t n)
+{
+	if (aud == NULL || aud->type != DOC_ARRAY)
+		return is_listed(aud, list, n);
+	for (const struct doc_value *v = doc_first(aud); v != NULL; v = doc_next(aud, v))
+		if (is_listed(v, list, n))
 			return true;
 	return false;
 }
@@ -302,16 +317,10 @@ accepts_audience(const struct config_issuer *issuer, const struct doc_value *val
 enum verdict
 jwt_step_audience(struct check *c)
 {
-	const struct doc_value *aud = member(c->claims, "aud"), *v = NULL;
+	const struct config_issuer *issuer = c->issuer;
 
-	if (c->issuer->any_audience || accepts_audience(c->issuer, aud))
-		return VERDICT_ACTIVE;
-	if (aud != NULL && aud->type == DOC_ARRAY)
-		v = doc_first(aud);
-	for (; v != NULL; v = doc_next(aud, v))
-		if (accepts_audience(c->issuer, v))
-			return VERDICT_ACTIVE;
-	return VERDICT_WRONG_AUDIENCE;
+	return issuer->any_audience || jwt_is_for(member(c->claims, "aud"), issuer->audience,
+	    issuer->n_audience) ? VERDICT_ACTIVE : VERDICT_WRONG_AUDIENCE;
 }
 
 enum verdict

@@ -1,5 +1,6 @@
 /*
- * The steps of a check: for jwt.c, which puts them in order.
+ * The steps of a check: for jwt.c, which puts them in order, and logout.c, which checks logout
+ * tokens by some of them.
  *
  * A step looks at one thing and says VERDICT_ACTIVE, or what is wrong with it. It may look only at
  * what earlier ones have found: `needs` in jwt_check.def says what that is.
@@ -51,6 +52,8 @@ jwt_step jwt_step_issuer;
 jwt_step jwt_step_voucher;
 jwt_step jwt_step_issuer_size;
 jwt_step jwt_step_algorithm;
+/* The same where the signature is checked here, whatever is asked of the issuer. */
+jwt_step jwt_step_own_algorithm;
 jwt_step jwt_step_type;
 jwt_step jwt_step_token_type;
 jwt_step jwt_step_purpose;
@@ -61,5 +64,18 @@ jwt_step jwt_step_audience;
 jwt_step jwt_step_key;
 jwt_step jwt_step_signature;
 jwt_step jwt_step_facts;
+
+/* Begins the answer and runs steps, of which NULL is the last, until one finds something wrong. */
+enum verdict jwt_run_steps(struct check *c, jwt_step *const *step);
+
+/* A NumericDate, which may have a fraction (RFC 7519 section 2), rounded one way. */
+bool jwt_read_date(const struct doc_value *value, double (*rounded)(double), int64_t *date_s);
+/*
+ * True if the header's typ is one of a list: a media type that may leave out "application/"
+ * (RFC 7515 section 4.1.9); "" is absent.
+ */
+bool jwt_is_type(struct span type, const struct span *list, size_t n);
+/* True if aud, a string or an array of them, holds one of a list. */
+bool jwt_is_for(const struct doc_value *aud, const struct span *list, size_t n);
 
 #endif

@@ -350,3 +350,11 @@ recall_refused(struct recall *r, const uint8_t digest[32], int64_t now_wall_s)
 
 	return find_bad(r, digest, now_wall_s, &j) ? j.verdict : VERDICT_ACTIVE;
 }
+
+enum verdict
+recall_logout(struct recall *r, const struct config_issuer *issuer, struct span token,
+    int64_t now_wall_s, struct arena *arena, struct logout *logout)
+{
+	return logout_check(r->checker, (size_t)(issuer - r->conf->issuers), token, now_wall_s,
+	    arena, logout);
+}

@@ -17,6 +17,7 @@
 #include "gateway/base/span.h"
 #include "gateway/conf/config.h"
 #include "gateway/token/facts.h"
+#include "gateway/token/logout.h"
 #include "gateway/token/verdict.h"
 #include "shm/cache.h"
 #include "shm/keys.h"
@@ -112,5 +113,9 @@ void recall_refuse(struct recall *recall, const uint8_t digest[32],
     const struct config_issuer *issuer, enum verdict verdict, int64_t until_s,
     int64_t now_wall_s);
 enum verdict recall_refused(struct recall *recall, const uint8_t digest[32], int64_t now_wall_s);
+
+/* Judges a logout token of this issuer (logout.h); that is remembered nowhere. */
+enum verdict recall_logout(struct recall *recall, const struct config_issuer *issuer,
+    struct span token, int64_t now_wall_s, struct arena *arena, struct logout *logout);
 
 #endif
