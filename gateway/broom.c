@@ -36,6 +36,7 @@ sweep(struct broom *b)
 	if (b->next == 0) {
 		set_sweep(b->shared->revocations, (uint64_t)loop_wall_s(b->loop));
 		set_sweep(b->shared->replays, (uint64_t)loop_wall_s(b->loop));
+		set_sweep(b->shared->inactive, (uint64_t)loop_wall_s(b->loop));
 	}
 	b->query = (struct db_query){ .statement = statements[b->next], .task = &b->task };
 	b->sweeping = true;

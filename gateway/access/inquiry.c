@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/log.h"
 #include "gateway/request/request.h"
 #include "gateway/token/jwt.h"
 #include "gateway/token/recall.h"
@@ -13,6 +14,7 @@
 #include "shm/set.h"
 
 #define ARENA_MAX	((size_t)256 * 1024)
+#define TELL_EVERY_MS	60000
 
 bool
 inquiry_is_opaque(struct span token)
@@ -140,6 +142,23 @@ keep(const struct inquiry *i, const struct facts *f)
 		recall_keep(g->recall, ticket, digest, f, now_s);
 }
 
+/* Puts a token that was verified here where it is remembered for as long as it would have lived. */
+static void
+remember_inactive(const struct inquiry *i, int64_t now_s)
+{
+	static uint64_t told_ms;
+	const struct facts *f = i->question.facts;
+	uint64_t now_ms = loop_now_ms(i->whom->gate->loop);
+
+	if (set_put(i->whom->gate->shared->inactive, f->identity, SET_ANY_TIME,
+	    (uint64_t)f->exp_s, (uint64_t)now_s) == SET_OK ||
+	    (told_ms != 0 && now_ms < told_ms + TELL_EVERY_MS))
+		return;
+	told_ms = now_ms;
+	log_error("shared_memory.inactive is too small: until a restart every token that is "
+	    "verified here and asked about (validate = \"both\") waits for its first answer");
+}
+
 /* JWTs belong to one issuer; any other token may be another's too. */
 static const uint8_t *
 refusal_key(const struct question *q)
@@ -160,8 +179,7 @@ forget(const struct inquiry *i, enum verdict verdict)
 	int64_t ttl_s = (int64_t)q->issuer->introspection.negative_ttl_s;
 
 	if (is_verified(q))
-		set_put(shared->inactive, q->facts->identity, SET_ANY_TIME,
-		    (uint64_t)q->facts->exp_s, (uint64_t)now_s);
+		remember_inactive(i, now_s);
 	if (q->facts != NULL)
 		cache_bar(shared->token_cache);
 	cache_remove(shared->token_cache, q->digest);

@@ -165,3 +165,33 @@ test('many live tokens are asked about once each in their time', async (t) => {
   for (let i = 0; i < 5; i += 1) await round();
   tokens.forEach((token) => assert.equal(idp.callsFor(token), 1));
 });
+
+test('where no more can be remembered, a new token waits for its first answer', async (t) => {
+  const { idp, gw, ask } = await house(t, {
+    accessLog: 'off',
+    top: 'shared_memory { inactive = "256K" }',
+    more: 'negative_ttl = 60',
+  });
+  const fresh = (i) => mint(key, { jti: `x-${i}` });
+  const known = await fresh('known');
+  idp.know(known);
+  assert.equal((await ask(known)).status, 200);
+  await until(() => idp.callsFor(known) === 1, 'its question');
+  const full = /shared_memory.inactive is too small/;
+  const agent = connections(32);
+  t.after(() => agent.destroy());
+  for (let i = 0; i < 40 && !full.test(gw.log()); i += 1) {
+    const tokens = await Promise.all(Array.from({ length: 400 }, (_, k) => fresh(`${i}-${k}`)));
+    await Promise.all(tokens.map((token) => get(`${gw.url}/orders`, { token, agent })));
+  }
+  await gw.sees(full);
+  assert.equal((await ask(known)).status, 200);
+  const late = await fresh('late');
+  idp.know(late);
+  idp.hold();
+  const answer = ask(late);
+  await until(() => idp.callsFor(late) === 1, 'the question');
+  idp.forget(late);
+  idp.release();
+  assert.equal((await answer).status, 401);
+});
