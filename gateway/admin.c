@@ -145,7 +145,8 @@ answer(struct conn *c, const struct admin_page *page, bool with_body)
 static enum run
 refuse(struct conn *c, unsigned status, const char *sentence)
 {
-	struct admin_page page = { status, "text/plain; charset=utf-8", NULL, strlen(sentence) };
+	struct admin_page page = { .status = status, .type = "text/plain; charset=utf-8",
+		.n = strlen(sentence) };
 	enum run run;
 
 	page.body = strdup(sentence);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/admin_explain.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/metric_page.h"
 #include "shm/board.h"
@@ -313,6 +314,18 @@ make_status(const struct process *p, struct admin_page *page)
 	    "upstreams", tell_upstreams(p), "token_cache", tell_cache(p)));
 }
 
+static bool
+make_explanation(const struct process *p, struct admin_page *page)
+{
+	const char *wrong;
+	json_t *explanation = admin_explain(p, page->query, &wrong);
+
+	if (wrong == NULL)
+		return take_json(page, 200, explanation);
+	page->type = TYPE_TEXT;
+	return take_string(page, 400, strdup(wrong));
+}
+
 static bool make_index(const struct process *p, struct admin_page *page);
 
 static const struct row rows[] = {
@@ -321,6 +334,8 @@ static const struct row rows[] = {
 	{ SPAN("/readyz"), TYPE_JSON, make_readiness, "200 while a worker serves, else 503" },
 	{ SPAN("/metrics"), TYPE_METRICS, make_metrics, "metrics for Prometheus" },
 	{ SPAN("/api/status"), TYPE_JSON, make_status, "processes, issuers, upstream servers" },
+	{ SPAN("/api/explain"), TYPE_JSON, make_explanation,
+	    "what is known of one token, by its digest; see gatehouse explain" },
 };
 
 #define ROWS	(sizeof(rows) / sizeof(rows[0]))
@@ -349,8 +364,10 @@ admin_page_make(const struct process *process, struct span target, struct admin_
 	const char *query = memchr(target.p, '?', target.n);
 
 	*page = (struct admin_page){ .type = TYPE_TEXT };
-	if (query != NULL)
+	if (query != NULL) {
+		page->query = span_skip(target, (size_t)(query - target.p) + 1);
 		target.n = (size_t)(query - target.p);
+	}
 	for (size_t i = 0; i < ROWS; i++)
 		if (span_eq(target, rows[i].path)) {
 			page->type = rows[i].type;

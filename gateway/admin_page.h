@@ -16,6 +16,7 @@ struct admin_page {
 	const char	*type;		/* Content-Type */
 	char		*body;		/* malloc'd */
 	size_t		 n;
+	struct span	 query;		/* of the target, what stands behind "?" */
 };
 
 /* Makes the page of a request target, 404 included. False when there is no memory. */

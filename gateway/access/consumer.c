@@ -68,8 +68,8 @@ consumers_matter(const struct config *config)
 	return false;
 }
 
-static bool
-is_listed(const struct config_issuer *issuer, struct span consumer)
+bool
+consumer_is_listed(const struct config_issuer *issuer, struct span consumer)
 {
 	for (size_t i = 0; i < issuer->n_consumers; i++)
 		if (span_eq(issuer->consumers[i], consumer))
@@ -114,7 +114,7 @@ know_consumer(struct request *r)
 	    j->issuer->unknown_consumers == UNKNOWN_CONSUMERS_ALLOW)
 		return STEP_NEXT;
 	struct span consumer = facts_get(j->facts, FACTS_CONSUMER);
-	if (is_listed(j->issuer, consumer))
+	if (consumer_is_listed(j->issuer, consumer))
 		return STEP_NEXT;
 	switch (look_up(r, consumer)) {
 	case BOOK_WAIT:

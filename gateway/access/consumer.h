@@ -14,5 +14,7 @@ extern const struct book_kind consumer_book;
 
 /* True if an issuer of the configuration wants its consumers to be known. */
 bool consumers_matter(const struct config *config);
+/* True if the issuer's section lists this one. */
+bool consumer_is_listed(const struct config_issuer *issuer, struct span consumer);
 
 #endif

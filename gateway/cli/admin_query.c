@@ -1,6 +1,8 @@
 #include "gateway/cli/admin_query.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -38,6 +40,20 @@ admin_reachable(const struct config_listen *admin)
 	struct sockaddr_storage a = admin->address;
 
 	return *port_of(&a) != 0;
+}
+
+bool
+admin_url(const struct config_listen *admin, char *url, size_t size)
+{
+	struct sockaddr_storage a = reachable_address(admin);
+	bool v6 = a.ss_family == AF_INET6;
+	const void *bytes = v6 ? (const void *)&((struct sockaddr_in6 *)&a)->sin6_addr :
+	    (const void *)&((struct sockaddr_in *)&a)->sin_addr;
+	char host[INET6_ADDRSTRLEN];
+
+	return admin_reachable(admin) && inet_ntop(a.ss_family, bytes, host, sizeof(host)) &&
+	    (size_t)snprintf(url, size, "http://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "",
+	    (unsigned)ntohs(*port_of(&a))) < size;
 }
 
 static int

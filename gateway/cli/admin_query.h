@@ -6,6 +6,7 @@
 #define GATEWAY_CLI_ADMIN_QUERY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "gateway/conf/config.h"
 
@@ -18,6 +19,8 @@ enum admin_answer {
 
 /* True if the listener has a port of its own that can be asked (not one the kernel chose). */
 bool admin_reachable(const struct config_listen *admin);
+/* Writes its URL as reached from this machine, without a path; false if it can't be asked. */
+bool admin_url(const struct config_listen *admin, char *url, size_t size);
 /* Asks for /readyz. */
 enum admin_answer admin_query(const struct config_listen *admin);
 

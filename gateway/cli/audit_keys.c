@@ -1,13 +1,13 @@
 #include "gateway/cli/audit_keys.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/cli/fetch_wait.h"
 #include "gateway/discovery.h"
 #include "gateway/http/fetch.h"
 #include "gateway/http/url.h"
@@ -33,17 +33,9 @@ fail(struct audit_keys *keys, const char *format, ...)
 static bool
 run_fetch(struct audit_keys *keys, struct fetch *f, const char *url, struct span *body)
 {
-	const struct fetch_result *result;
-	enum run run;
+	enum run run = fetch_wait(f);
+	const struct fetch_result *result = fetch_result(f);
 
-	while ((run = fetch_run(f, clock_ms())) == RUN_WAIT) {
-		const struct want *want = fetch_want(f);
-		uint64_t now_ms = clock_ms();
-		struct pollfd p = { want->fd, want->events, 0 };
-
-		poll(&p, 1, want->deadline_ms > now_ms ? (int)(want->deadline_ms - now_ms) : 0);
-	}
-	result = fetch_result(f);
 	if (run == RUN_FAIL)
 		return fail(keys, "%s can't be fetched: %s", url, result->reason);
 	if (result->status != 200)

@@ -37,6 +37,8 @@ static const struct {
 	    TAKES_ARGUMENTS, cli_client },
 	{ "token", "revoke, list, inspect", TAKES_ARGUMENTS, cli_token },
 	{ "keys", "rotate, list, kill: what tokens are signed with", TAKES_ARGUMENTS, cli_keys },
+	{ "explain", "why is this token refused on that route? each check, expected and found",
+	    TAKES_ARGUMENTS, cli_explain },
 	{ "audit", "send any gateway what a tester would, and tell what got through",
 	    TAKES_ARGUMENTS, cli_audit },
 	{ "directives", "list all directives of the configuration", TAKES_JSON, cli_directives },

@@ -47,6 +47,7 @@ int cli_consumer(const struct cli *cli);
 int cli_client(const struct cli *cli);
 int cli_token(const struct cli *cli);
 int cli_keys(const struct cli *cli);
+int cli_explain(const struct cli *cli);
 int cli_audit(const struct cli *cli);
 
 #endif

@@ -23,17 +23,16 @@ static const struct row rows[REFUSE_COUNT] = {
 
 /* Where a client learns who gives out tokens for this route (RFC 9728); empty: it is not told. */
 static struct span
-metadata_of(const struct request *r)
+metadata_of(const struct config_route *route)
 {
-	return r->route == NULL ? SPAN("") : span_of(r->route->config->resource_metadata);
+	return route == NULL ? SPAN("") : span_of(route->resource_metadata);
 }
 
 static void
-put_challenge(struct text *t, const struct request *r, const struct row *row, const char *sentence,
-    struct span scope)
+put_challenge(struct text *t, const struct config_route *route, const struct row *row,
+    const char *sentence, struct span scope)
 {
-	const struct config_route *route = r->route == NULL ? NULL : r->route->config;
-	struct span metadata = metadata_of(r);
+	struct span metadata = metadata_of(route);
 
 	if (row->challenge == NONE)
 		return;
@@ -57,6 +56,29 @@ put_challenge(struct text *t, const struct request *r, const struct row *row, co
 	text_put(t, SPAN("\"\r\n"));
 }
 
+unsigned
+refuse_status(enum refusal refusal)
+{
+	return rows[refusal].status;
+}
+
+void
+refuse_describe(struct text *t, enum refusal refusal, const struct config_route *route,
+    struct refuse_more more)
+{
+	const struct row *row = &rows[refusal];
+
+	put_challenge(t, route, row, more.sentence != NULL ? more.sentence : row->sentence,
+	    more.scope);
+}
+
+const char *
+refuse_error(enum refusal refusal, const char **sentence)
+{
+	*sentence = rows[refusal].sentence;
+	return rows[refusal].error;
+}
+
 enum step_result
 refuse(struct request *r, enum refusal refusal)
 {
@@ -75,8 +97,9 @@ refuse_because(struct request *r, enum refusal refusal, struct refuse_more more)
 {
 	const struct row *row = &rows[refusal];
 	const char *sentence = more.sentence != NULL ? more.sentence : row->sentence;
+	const struct config_route *route = r->route == NULL ? NULL : r->route->config;
 	size_t room = FIELDS_ROOM + more.scope.n + more.allow.n + r->limit_fields.n +
-	    metadata_of(r).n;
+	    metadata_of(route).n;
 	char *memory = arena_alloc(&r->arena, room + BODY_ROOM);
 
 	if (memory == NULL) {
@@ -88,7 +111,7 @@ refuse_because(struct request *r, enum refusal refusal, struct refuse_more more)
 	struct text fields = { memory, 0, room, false };
 	struct text body = { memory + room, 0, BODY_ROOM, false };
 	text_put(&fields, SPAN("Content-Type: application/json\r\nCache-Control: no-store\r\n"));
-	put_challenge(&fields, r, row, sentence, more.scope);
+	put_challenge(&fields, route, row, sentence, more.scope);
 	if (more.allow.n > 0)
 		text_fmt(&fields, "Allow: %.*s\r\n", SPAN_ARG(more.allow));
 	if (more.retry_after_s > 0)

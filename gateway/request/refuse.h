@@ -7,6 +7,7 @@
 #ifndef GATEWAY_REQUEST_REFUSE_H
 #define GATEWAY_REQUEST_REFUSE_H
 
+#include "gateway/base/text.h"
 #include "gateway/request/request.h"
 #include "gateway/request/step.h"
 
@@ -32,5 +33,11 @@ enum step_result refuse(struct request *r, enum refusal refusal);
 enum step_result refuse_body(struct request *r);
 /* The same as refuse(), with more to say. */
 enum step_result refuse_because(struct request *r, enum refusal refusal, struct refuse_more more);
+
+/* What a refusal would look like: its status, its error and sentence, and its challenge's line. */
+unsigned refuse_status(enum refusal refusal);
+const char *refuse_error(enum refusal refusal, const char **sentence);
+void refuse_describe(struct text *t, enum refusal refusal, const struct config_route *route,
+    struct refuse_more more);
 
 #endif

@@ -147,7 +147,7 @@ jwt_check_trace(struct jwt_checker *checker, struct span token, int64_t now_wall
 	trace->header = c.header;
 	trace->claims = c.claims;
 	trace->kid = c.kid;
-	trace->alg = c.alg;
+	trace->issuer = own.issuer;
 	trace->facts = own.facts;
 	if (verdict != VERDICT_ACTIVE)
 		answer->facts = NULL;

@@ -80,7 +80,8 @@ struct jwt_trace {
 	const struct doc_value	*header;
 	const struct doc_value	*claims;
 	struct span		 kid;
-	const struct alg	*alg;
+	/* of the configuration, also if something before was wrong; or JWT_NO_ISSUER */
+	size_t			 issuer;
 	/* what the token says, true or not; in the arena, NULL: none */
 	const struct facts	*facts;
 };

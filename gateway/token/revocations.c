@@ -1,6 +1,7 @@
 #include "gateway/token/revocations.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "gateway/token/lineage.h"
 #include "shm/cache.h"
@@ -35,6 +36,18 @@ look(const struct set *set, const uint8_t identity[IDENTITY_SIZE], int64_t issue
 	return answer;
 }
 
+enum set_answer
+revocations_look(const struct shared *shared, enum identity_kind kind,
+    const uint8_t identity[IDENTITY_SIZE], int64_t issued_s, int64_t now_wall_s)
+{
+	uint32_t kinds = atomic_load(&shared->control->revoked_kinds);
+
+	/* of what was never revoked nothing is looked up; if that is unsure, its token is */
+	if (kind != IDENTITY_JTI && !(kinds & IDENTITY_BIT(kind)))
+		return SET_NO;
+	return look(shared->revocations, identity, issued_s, now_wall_s);
+}
+
 /* The worse of two answers. */
 static enum set_answer
 worse(enum set_answer a, enum set_answer b)
@@ -44,27 +57,39 @@ worse(enum set_answer a, enum set_answer b)
 	return a == SET_UNSURE || b == SET_UNSURE ? SET_UNSURE : SET_NO;
 }
 
+bool
+revocations_identity(const struct revocations_token *token, enum identity_kind kind,
+    uint8_t identity[IDENTITY_SIZE])
+{
+	const struct span values[IDENTITY_KINDS] = {
+		[IDENTITY_SUBJECT] = token->subject,
+		[IDENTITY_CLIENT] = token->client,
+		[IDENTITY_KEY] = token->kid,
+		[IDENTITY_SESSION] = token->session,
+	};
+
+	if (kind == IDENTITY_JTI && token->identity != NULL) {
+		memcpy(identity, token->identity, IDENTITY_SIZE);
+		return true;
+	}
+	if (values[kind].n == 0)
+		return false;
+	identity_make(kind, token->issuer, values[kind], identity);
+	return true;
+}
+
 /* What is known of a subject, client, key or session, if anything was ever revoked of that kind. */
 static enum set_answer
 look_wider(const struct shared *shared, uint32_t kinds, const struct revocations_token *token,
     int64_t now_s)
 {
-	const struct {
-		enum identity_kind	kind;
-		struct span		value;
-	} rows[] = {
-		{ IDENTITY_SUBJECT, token->subject },
-		{ IDENTITY_CLIENT, token->client },
-		{ IDENTITY_KEY, token->kid },
-		{ IDENTITY_SESSION, token->session },
-	};
 	enum set_answer answer = SET_NO;
 	uint8_t identity[IDENTITY_SIZE];
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (!(kinds & IDENTITY_BIT(rows[i].kind)) || rows[i].value.n == 0)
+	for (int kind = IDENTITY_JTI + 1; kind < IDENTITY_CHANGE; kind++) {
+		if (!(kinds & IDENTITY_BIT(kind)) ||
+		    !revocations_identity(token, (enum identity_kind)kind, identity))
 			continue;
-		identity_make(rows[i].kind, token->issuer, rows[i].value, identity);
 		answer = worse(answer, look(shared->revocations, identity, token->issued_s, now_s));
 	}
 	return answer;
@@ -99,6 +124,20 @@ was_called_inactive(const struct shared *shared, const uint8_t identity[IDENTITY
 	return set_has(shared->inactive, identity, (uint64_t)now_s, &before_s) == SET_YES;
 }
 
+struct revocations_token
+revocations_ancestor(const struct ancestor *a)
+{
+	return (struct revocations_token){
+		.identity = a->identity,
+		.issuer = a->issuer,
+		.subject = a->subject,
+		.client = a->client,
+		.kid = a->kid,
+		.session = a->session,
+		.issued_s = a->issued_s,
+	};
+}
+
 /* The worst that is known of any token that this one was exchanged from. */
 static enum set_answer
 check_ancestors(const struct shared *shared, const struct facts *facts, int64_t now_s)
@@ -108,15 +147,8 @@ check_ancestors(const struct shared *shared, const struct facts *facts, int64_t 
 	struct ancestor a;
 
 	while (answer != SET_YES && lineage_next(facts, &rest, &a)) {
-		const struct revocations_token token = {
-			.identity = a.identity,
-			.issuer = a.issuer,
-			.subject = a.subject,
-			.client = a.client,
-			.kid = a.kid,
-			.session = a.session,
-			.issued_s = a.issued_s,
-		};
+		const struct revocations_token token = revocations_ancestor(&a);
+
 		answer = worse(answer, revocations_check_token(shared, &token, now_s));
 		if (was_called_inactive(shared, a.identity, now_s))
 			answer = SET_YES;
@@ -125,10 +157,10 @@ check_ancestors(const struct shared *shared, const struct facts *facts, int64_t 
 	return answer == SET_NO && rest.n > 0 ? SET_UNSURE : answer;
 }
 
-enum set_answer
-revocations_check(const struct shared *shared, const struct facts *facts, int64_t now_wall_s)
+struct revocations_token
+revocations_token(const struct facts *facts)
 {
-	const struct revocations_token token = {
+	return (struct revocations_token){
 		.identity = facts->identity,
 		.issuer = facts_get(facts, FACTS_ISSUER),
 		.subject = facts_get(facts, FACTS_SUBJECT),
@@ -137,6 +169,12 @@ revocations_check(const struct shared *shared, const struct facts *facts, int64_
 		.session = facts_get(facts, FACTS_SESSION),
 		.issued_s = facts->iat_s,
 	};
+}
+
+enum set_answer
+revocations_check(const struct shared *shared, const struct facts *facts, int64_t now_wall_s)
+{
+	const struct revocations_token token = revocations_token(facts);
 	enum set_answer answer = revocations_check_token(shared, &token, now_wall_s);
 
 	if (answer == SET_YES || facts->part[FACTS_LINEAGE].n == 0)

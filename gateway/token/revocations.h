@@ -22,6 +22,8 @@
 #include "gateway/token/identity.h"
 #include "shm/set.h"
 
+struct ancestor;
+
 /* Whether the token of these facts is revoked, or one that it was exchanged from (lineage.h). */
 enum set_answer revocations_check(const struct shared *shared, const struct facts *facts,
     int64_t now_wall_s);
@@ -40,6 +42,16 @@ struct revocations_token {
 };
 enum set_answer revocations_check_token(const struct shared *shared,
     const struct revocations_token *token, int64_t now_wall_s);
+
+/* The parts of a token, and of one that it was exchanged from. */
+struct revocations_token revocations_token(const struct facts *facts);
+struct revocations_token revocations_ancestor(const struct ancestor *ancestor);
+/* What a revocation of one kind would name of it; false: nothing. */
+bool revocations_identity(const struct revocations_token *token, enum identity_kind kind,
+    uint8_t identity[IDENTITY_SIZE]);
+/* One of its identities alone. */
+enum set_answer revocations_look(const struct shared *shared, enum identity_kind kind,
+    const uint8_t identity[IDENTITY_SIZE], int64_t issued_s, int64_t now_wall_s);
 
 /* A row of the table, or a revocation just committed. */
 struct revocation {

@@ -107,7 +107,7 @@ static const struct {
 	{ "nonce", "\"n\"", VERDICT_TOKEN_TYPE, "purpose" },
 	{ "sub", "7", VERDICT_MALFORMED, "consumer" },
 	{ "iss", "\"https://stranger.test\"", VERDICT_WRONG_ISSUER,
-	  "issuer (issuer's size) (algorithm) (type) (introspection) (times) (audience) (key) "
+	  "issuer (issuer's size) (algorithm) (type) (validate) (times) (audience) (key) "
 	  "(signature) (consumer)" },
 };
 
@@ -158,7 +158,7 @@ START_TEST(what_is_for_the_issuer_to_say_is_left_to_it)
 
 	conf->issuers[0].validate = VALIDATE_INTROSPECT;
 	ck_assert_int_eq(follow(token), VERDICT_ASK_ISSUER);
-	ck_assert_str_eq(failures(), "introspection (times) (audience) (key) (signature) (consumer)");
+	ck_assert_str_eq(failures(), "validate (times) (audience) (key) (signature) (consumer)");
 }
 END_TEST
 
