@@ -7,6 +7,7 @@
 
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import { backend } from './backend.mjs';
 import { conf, gateway } from './gateway.mjs';
 import { get } from './http.mjs';
@@ -97,12 +98,13 @@ class IntrospectionServer {
   }
 
   async listen(port = 0) {
-    this.server = http.createServer((req, res) => this.#handle(req, res).catch(() => {}));
+    const handle = (req, res) => this.#handle(req, res).catch(() => {});
+    this.server = this.tls ? https.createServer(this.tls, handle) : http.createServer(handle);
     this.server.keepAliveTimeout = 60_000;
     this.server.listen(port, '127.0.0.1');
     await once(this.server, 'listening');
     this.port = this.server.address().port;
-    this.url = `http://127.0.0.1:${this.port}`;
+    this.url = `${this.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`;
   }
 
   /** Nothing listens on the port any more, until resume(). */
@@ -122,8 +124,10 @@ class IntrospectionServer {
   }
 }
 
-export async function introspectionServer() {
+/** `tls`: { key, cert } of its certificate. */
+export async function introspectionServer({ tls } = {}) {
   const server = new IntrospectionServer();
+  server.tls = tls;
   await server.listen();
   return server;
 }
@@ -146,9 +150,17 @@ export function asking(idp, { validate = 'introspect', more = '', issuer = '' } 
  */
 export async function asked(
   t,
-  { validate = 'introspect', more = '', issuer = '', sections = '', files = {}, ...options } = {},
+  {
+    validate = 'introspect',
+    more = '',
+    issuer = '',
+    sections = '',
+    files = {},
+    tls,
+    ...options
+  } = {},
 ) {
-  const [api, idp] = await Promise.all([backend(), introspectionServer()]);
+  const [api, idp] = await Promise.all([backend(), introspectionServer({ tls })]);
   const text = conf({
     servers: [api.url],
     keys: '',
