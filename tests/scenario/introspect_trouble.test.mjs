@@ -100,3 +100,13 @@ test('a revoked token does not pass as stale', async (t) => {
   await until(async () => (await ask('gold')).status === 503, 'the end of negative_ttl');
   for (let i = 0; i < 20; i += 1) assert.equal((await ask('gold')).status, 503);
 });
+
+test('questions under way end with the gateway, and leave nothing behind', async (t) => {
+  const { idp, gw, ask } = await asked(t, { more: 'timeout = 20' });
+  idp.know('gold', { sub: 'ann' });
+  idp.hold();
+  const answers = ['gold', 'gold', 'silver'].map((token) => ask(token).catch(() => 'cut off'));
+  await until(() => idp.calls === 2, 'the questions');
+  await gw.stop();
+  for (const answer of answers) assert.equal(await answer, 'cut off');
+});
