@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "gateway/access/consumer.h"
 #include "gateway/access/inquiry.h"
 #include "gateway/access/policy.h"
 #include "gateway/base/clock.h"
@@ -240,17 +241,18 @@ tell_policy(const struct query *q, const struct facts *f)
 
 /* What good facts say that is not in the token's own words. */
 static json_t *
-tell_facts(const struct process *p, const struct query *q, const struct facts *f)
+tell_facts(const struct process *p, const struct query *q, const struct config_issuer *issuer,
+    const struct facts *f)
 {
 	int64_t now_s = clock_wall_s();
 	uint64_t now_us = clock_us();
 
-	return json_pack("{s:I, s:I, s:o, s:b, s:s, s:o}",
+	return json_pack("{s:I, s:o, s:b, s:b, s:s, s:o}",
 	    "known_for_s", (json_int_t)(now_s - f->known_s),
-	    "expires_in_s", (json_int_t)(f->exp_s - now_s),
 	    "asked_for_s", f->asked_us == 0 ? json_null() : json_integer(f->asked_us > now_us ? 0 :
 	    (json_int_t)((now_us - f->asked_us) / 1000000)),
 	    "suspect", f->asked_us == 0 && inquiry_suspects(p->shared, f, now_s),
+	    "listed", consumer_is_listed(issuer, facts_get(f, FACTS_CONSUMER)),
 	    "revoked", !can_be_revoked(p) ? "no" :
 	    answer_name(revocations_check(p->shared, f, now_s)),
 	    "policy", tell_policy(q, f));
@@ -288,7 +290,7 @@ tell_cached(const struct process *p, const struct query *q, struct recall *recal
 	if (recall_again(recall, clock_wall_s(), &arena, &j) || find_refused(q, recall, &j))
 		said = json_pack("{s:s, s:o, s:o}", "verdict", verdict_name(j.verdict),
 		    "issuer", j.issuer == NULL ? json_null() : json_string(j.issuer->name),
-		    "facts", j.facts == NULL ? json_null() : tell_facts(p, q, j.facts));
+		    "facts", j.facts == NULL ? json_null() : tell_facts(p, q, j.issuer, j.facts));
 	arena_reset(&arena);
 	return said == NULL ? json_null() : said;
 }

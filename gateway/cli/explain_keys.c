@@ -57,8 +57,9 @@ explain_database(struct explain *e, char *why, size_t size)
 	return e->conn;
 }
 
+/* Makes a set the one to check with, and notes from where, or why not. */
 static bool
-publish(struct explain *e, const char *bytes, size_t n)
+publish(struct explain *e, const char *from, const char *bytes, size_t n)
 {
 	struct keys_slot slot;
 	const char *reason;
@@ -67,10 +68,13 @@ publish(struct explain *e, const char *bytes, size_t n)
 	    keys_publish(&slot, bytes, n, (uint64_t)e->now_s);
 
 	if (set == NULL)
-		snprintf(e->keys_from, sizeof(e->keys_from), "the key set is refused: %s", reason);
-	else if (!good)
-		snprintf(e->keys_from, sizeof(e->keys_from), "the key set holds no usable key");
+		snprintf(e->keys_from, sizeof(e->keys_from), "the key set of %.300s is refused: %s",
+		    from, reason);
+	else
+		snprintf(e->keys_from, sizeof(e->keys_from), "%s%.400s",
+		    good ? "" : "no usable key in that of ", from);
 	jwks_free(&set);
+	e->has_keys = good;
 	return good;
 }
 
@@ -98,16 +102,17 @@ take_from_gateway(struct explain *e)
 	bool told = set != NULL && !has_secret(set);
 	bool none = told && !json_is_array(json_object_get(set, "keys"));
 	char *bytes = told && !none ? json_dumps(set, JSON_COMPACT) : NULL;
-	char age[64] = "";
-	struct text t = TEXT_OVER(age);
+	char from[128] = "";
+	struct text t = TEXT_OVER(from);
 
-	e->has_keys = bytes != NULL && publish(e, bytes, strlen(bytes));
+	text_str(&t, "the running gateway, confirmed ");
 	explain_put_age(&t, age_s);
+	text_str(&t, " ago");
+	from[t.n < sizeof(from) ? t.n : 0] = '\0';
 	if (none)
 		snprintf(e->keys_from, sizeof(e->keys_from), "the running gateway has none");
-	else if (e->has_keys)
-		snprintf(e->keys_from, sizeof(e->keys_from),
-		    "the running gateway, confirmed %.*s ago", SPAN_ARG(text_span(&t)));
+	else if (bytes != NULL)
+		publish(e, from, bytes, strlen(bytes));
 	free(bytes);
 	json_decref(set);
 	return told;
@@ -126,9 +131,7 @@ take_file(struct explain *e)
 	} else {
 		size_t n = fread(bytes, 1, KEYS_BYTES_MAX, file);
 
-		e->has_keys = publish(e, bytes, n);
-		if (e->has_keys)
-			snprintf(e->keys_from, sizeof(e->keys_from), "%.400s", path);
+		publish(e, path, bytes, n);
 		explicit_bzero(bytes, n);
 	}
 	if (file != NULL)
@@ -164,10 +167,7 @@ take_url(struct explain *e)
 	if (wrong != NULL)
 		snprintf(e->keys_from, sizeof(e->keys_from), "%s", wrong);
 	else if (get(e, jwks_uri, &body)) {
-		e->has_keys = publish(e, body.p, body.n);
-		if (e->has_keys)
-			snprintf(e->keys_from, sizeof(e->keys_from), "%.200s, fetched just now",
-			    jwks_uri);
+		publish(e, jwks_uri, body.p, body.n);
 		free((char *)(uintptr_t)body.p);
 	}
 }
@@ -182,10 +182,8 @@ take_database(struct explain *e)
 	    "WHERE removed_at IS NULL OR removed_at > now()");
 
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
-		e->has_keys = publish(e, PQgetvalue(result, 0, 0),
+		publish(e, "the database", PQgetvalue(result, 0, 0),
 		    (size_t)PQgetlength(result, 0, 0));
-		if (e->has_keys)
-			snprintf(e->keys_from, sizeof(e->keys_from), "the database");
 	} else if (conn != NULL) {
 		direct_why(conn, result, e->keys_from, sizeof(e->keys_from));
 	}

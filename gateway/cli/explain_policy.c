@@ -172,7 +172,7 @@ judge_word(const struct explain *e, struct explain_row *row, bool suspect)
 		explain_fail(row, m.verdict);
 		text_str(&row->found, "asked lately: ");
 		text_str(&row->found, verdict_name(m.verdict));
-	} else if (suspect) {
+	} else if (suspect && !m.asked) {
 		leave_open(row, true, "it said \"not active\" once, so it is asked first");
 	} else if (m.known && m.age_s < (int64_t)hard_s) {
 		text_str(&row->found, m.asked ? "active, " : "not asked yet; checked here ");
@@ -204,24 +204,42 @@ add_word(struct explain *e, bool suspect)
 		judge_word(e, row, suspect);
 }
 
+/* Of a token that the gateway alone can read, its issuer at least; NULL: the caches don't know. */
+static const struct config_issuer *
+remembered_issuer(const struct explain *e)
+{
+	const char *name = json_string_value(json_object_get(explain_gateway_cached(e), "issuer"));
+
+	for (size_t i = 0; name != NULL && i < e->route->n_issuers; i++)
+		if (strcmp(e->route->issuers[i]->name, name) == 0)
+			return e->route->issuers[i];
+	return NULL;
+}
+
 static void
 add_consumer(struct explain *e)
 {
 	struct explain_row *row = explain_row(e, "known consumer", EXPLAIN_NOT_LOOKED);
+	const json_t *cached = memory_of(e).facts;
 	char why[EXPLAIN_TEXT_MAX / 2];
 
-	if (e->facts == NULL || e->issuer == NULL)
+	if (e->issuer == NULL || (e->facts == NULL && cached == NULL))
 		return;
-	struct span name = facts_get(e->facts, FACTS_CONSUMER);
+	struct span name = e->facts != NULL ? facts_get(e->facts, FACTS_CONSUMER) : SPAN("");
 	row->state = EXPLAIN_PASSED;
-	text_put(&row->found, name);
+	text_put(&row->found, e->facts != NULL ? name : SPAN("whom the issuer named"));
 	if (e->issuer->unknown_consumers == UNKNOWN_CONSUMERS_ALLOW) {
 		text_str(&row->expected, "any");
 		return;
 	}
 	text_str(&row->expected, "one that the issuer's section lists, or the database has");
-	if (consumer_is_listed(e->issuer, name))
+	if (e->facts != NULL ? consumer_is_listed(e->issuer, name) :
+	    json_is_true(json_object_get(cached, "listed")))
 		return;
+	if (e->facts == NULL) {
+		leave_open(row, true, ", whom the section does not list; who that is is not told");
+		return;
+	}
 	switch (explain_store_consumer(e, name, why, sizeof(why))) {
 	case EXPLAIN_STORE_FOUND:
 		break;
@@ -368,6 +386,8 @@ explain_policy(struct explain *e)
 	json_t *told;
 
 	add_memory(e);
+	if (e->issuer == NULL)
+		e->issuer = remembered_issuer(e);
 	if (e->kind == EXPLAIN_OPAQUE)
 		add_opaque(e);
 	else if (e->kind == EXPLAIN_OWN)

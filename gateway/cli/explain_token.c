@@ -10,7 +10,7 @@
  * what it wants and what it has found.
  */
 
-#define VALUE_MAX	160	/* of one claim, shown */
+#define VALUE_MAX	320	/* of one claim, shown */
 
 static void
 put_count(struct text *t, size_t n, const char *what)

@@ -10,6 +10,7 @@ import { backend } from '../harness/backend.mjs';
 import { BINARY, conf, gateway } from '../harness/gateway.mjs';
 import { get } from '../harness/http.mjs';
 import { asking, introspectionServer } from '../harness/introspection.mjs';
+import { jwksServer } from '../harness/jwks.mjs';
 import { jwksOf, mint, newKey, now } from '../harness/keys.mjs';
 import { postgres } from '../harness/postgres.mjs';
 import { tokenHouse } from '../harness/tokens.mjs';
@@ -186,6 +187,34 @@ test('what an issuer was asked about', async (t) => {
   const calls = idp.calls;
   await explain(gw.folder, 'lead-opaque', running);
   assert.equal(idp.calls, calls, 'the command asks no issuer');
+});
+
+test('an opaque token of an issuer that wants to know its consumers', async (t) => {
+  const idp = await introspectionServer();
+  t.after(() => idp.stop());
+  const issuer = `unknown_consumers = "refuse" consumers = {"shop"} ${asking(idp)}`;
+  const { gw, running, ask } = await house(t, { keys: '', issuer });
+  idp.know('known-opaque', { client_id: 'shop', scope: 'orders:read' });
+  idp.know('other-opaque', { client_id: 'stranger', scope: 'orders:read' });
+  assert.equal((await ask('known-opaque')).status, 200);
+  await failing(gw.folder, 'known-opaque', null, null, { args: running });
+  assert.equal((await ask('other-opaque')).status, 401);
+  const { code, json } = await explain(gw.folder, 'other-opaque', running);
+  assert.deepEqual([code, json.failed, json.open], [1, null, 'known consumer']);
+});
+
+test('keys come from where the gateway would get them', async (t) => {
+  const key = newKey('ES256');
+  const server = await jwksServer(jwksOf(key));
+  t.after(() => server.stop());
+  const { gw, running, ask } = await house(t, { keys: `jwks_uri = "${server.url}"` });
+  const token = await mint(key);
+  await until(async () => (await ask(token)).status === 200, 'the keys');
+  await failing(gw.folder, token, null, null, {});
+  server.mode = 'garbage';
+  await failing(gw.folder, token, null, null, { args: running });
+  const { checks } = await failing(gw.folder, token, 'key', 'keys_unavailable', {});
+  assert.match(checks.find((row) => row.check === 'key').found, /no keys: .*\/jwks/);
 });
 
 test('a JWT that its issuer called inactive', async (t) => {
