@@ -191,7 +191,7 @@ forget(const struct inquiry *i, enum verdict verdict)
 enum inquiry_end
 inquiry_fail(struct inquiry *i, const char *reason)
 {
-	respondent_failed(i->whom, reason);
+	respondent_failed(i->whom, i->question.facts == NULL, reason);
 	return tell(i, INQUIRY_FAILED, VERDICT_INTROSPECTION_FAILED, NULL);
 }
 

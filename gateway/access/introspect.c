@@ -81,11 +81,21 @@ age_of(const struct request *r, const struct facts *f)
 	return age_s >= 0 ? age_s : age_s == -1 ? 0 : NEVER;
 }
 
+/*
+ * True for what was verified here and must not pass before its issuer was asked: it ended the token
+ * once, or the cache has no room for its facts, and how long they have been known is known nowhere.
+ */
+static bool
+needs_answer(const struct request *r, const struct facts *f)
+{
+	return f->asked_us == 0 && (f->size > CACHE_VALUE_MAX ||
+	    inquiry_suspects(r->gate->shared, f, loop_wall_s(r->gate->loop)));
+}
+
 static bool
 is_fresh(const struct request *r, const struct config_issuer *issuer, const struct facts *f)
 {
-	if (f->asked_us == 0 &&
-	    inquiry_suspects(r->gate->shared, f, loop_wall_s(r->gate->loop)))
+	if (needs_answer(r, f))
 		return false;
 	return age_of(r, f) < bounds_of(r, issuer, f).hard_s;
 }
@@ -96,8 +106,7 @@ may_be_stale(const struct request *r, const struct config_issuer *issuer, const 
 {
 	struct bounds b = bounds_of(r, issuer, f);
 
-	if (b.stale_s == 0 || (f->asked_us == 0 &&
-	    inquiry_suspects(r->gate->shared, f, loop_wall_s(r->gate->loop))))
+	if (b.stale_s == 0 || needs_answer(r, f))
 		return false;
 	return age_of(r, f) < b.hard_s + b.stale_s;
 }

@@ -209,14 +209,16 @@ introspector_begin(struct introspector *in, const struct question *q, struct err
 {
 	struct respondent *whom = respondent_of(in, q->issuer);
 	bool stranger = q->facts == NULL;
+	enum respondent_cause cause = stranger ? RESPONDENT_STRANGER :
+	    r != NULL ? RESPONDENT_KNOWN : RESPONDENT_UNSEEN;
 	struct inquiry *i = NULL;
 
-	if (!respondent_enter(whom, stranger)) {
+	if (!respondent_enter(whom, cause)) {
 		errand_release(in->gate, hold);
 		return INTROSPECTOR_BUSY;
 	}
 	if ((i = inquiry_new(in, whom, q, run)) == NULL ||
-	    !respondent_ask(whom, i->question.token, &i->fetch, &i->task)) {
+	    !respondent_ask(whom, i->question.token, stranger, &i->fetch, &i->task)) {
 		if (i != NULL)
 			inquiry_free(i);
 		respondent_leave(whom, stranger);

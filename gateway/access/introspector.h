@@ -6,7 +6,7 @@
  * request at all. Over all workers there is one inquiry per token and issuer at a time (a lease:
  * request/errand.h), and of each issuer at most introspection.calls, of which tokens that nobody
  * knows may take three quarters, and no more than introspection.rate: a flood of them holds up
- * nothing that is known.
+ * nothing that is known. Nor do questions that nobody waits for take the last eighth.
  *
  * What an answer says goes into the caches first and is then told to whoever waits. An error is no
  * answer: whoever waits is told so, nothing is remembered, and the issuer is spared questions in

@@ -110,18 +110,31 @@ is_within_rate(struct respondent *r)
 	return rate_take(r->gate->shared->rates, r->rate_key, &rule, clock_us(), NULL);
 }
 
-bool
-respondent_enter(struct respondent *r, bool stranger)
+/* Strangers leave room for tokens that are known, and whoever does not wait for those who do. */
+static bool
+has_place(struct respondent *r, enum respondent_cause cause)
 {
-	unsigned for_strangers = r->places - r->places / 4;
+	switch (cause) {
+	case RESPONDENT_STRANGER:
+		return r->taken < r->places && r->strangers < r->places - r->places / 4 &&
+		    is_within_rate(r);
+	case RESPONDENT_KNOWN:
+		return r->taken < r->places;
+	case RESPONDENT_UNSEEN:
+		break;
+	}
+	return r->taken < r->places - r->places / 8;
+}
 
-	if (r->taken >= r->places ||
-	    (stranger && (r->strangers >= for_strangers || !is_within_rate(r)))) {
+bool
+respondent_enter(struct respondent *r, enum respondent_cause cause)
+{
+	if (!has_place(r, cause)) {
 		respondent_count(r, RESPONDENT_BUSY);
 		return false;
 	}
 	r->taken++;
-	r->strangers += stranger;
+	r->strangers += cause == RESPONDENT_STRANGER;
 	return true;
 }
 
@@ -148,8 +161,8 @@ write_form(struct respondent *r, struct text *form, struct span token)
 }
 
 bool
-respondent_ask(struct respondent *r, struct span token, struct fetch_task *fetch,
-    struct task *owner)
+respondent_ask(struct respondent *r, struct span token, bool stranger,
+    struct fetch_task *fetch, struct task *owner)
 {
 	const struct config_introspection *in = &r->issuer->introspection;
 	size_t room = FORM_FIXED + ENCODED_MAX * token.n + proof_room(r->proof);
@@ -158,8 +171,8 @@ respondent_ask(struct respondent *r, struct span token, struct fetch_task *fetch
 
 	if (!find_url(r)) {
 		free(form.p);
-		respondent_failed(r, "its discovery document has not been had, or names no "
-		    "introspection_endpoint: see introspection.endpoint");
+		respondent_failed(r, stranger, "its discovery document has not been had, or "
+		    "names no introspection_endpoint: see introspection.endpoint");
 		return false;
 	}
 	if (form.p != NULL && write_form(r, &form, token)) {
@@ -179,7 +192,7 @@ respondent_ask(struct respondent *r, struct span token, struct fetch_task *fetch
 		OPENSSL_cleanse(form.p, form.n);
 	free(form.p);
 	if (!begun)
-		respondent_failed(r, "there is no memory, or OpenSSL can't sign");
+		respondent_failed(r, stranger, "there is no memory, or OpenSSL can't sign");
 	return begun;
 }
 
@@ -205,10 +218,10 @@ respondent_fault(const struct fetch_result *result, char *room, size_t size)
 void
 respondent_answered(struct respondent *r)
 {
-	if (r->failures > 0 && r->told_ms != 0)
+	if (r->told)
 		log_notice("issuer \"%s\": answers questions about tokens again", r->issuer->name);
 	r->failures = 0;
-	r->told_ms = 0;
+	r->told = false;
 }
 
 static uint64_t
@@ -218,18 +231,19 @@ rest_after(unsigned failures)
 }
 
 void
-respondent_failed(struct respondent *r, const char *reason)
+respondent_failed(struct respondent *r, bool stranger, const char *reason)
 {
 	uint64_t now_ms = loop_now_ms(r->gate->loop);
 
 	respondent_count(r, RESPONDENT_ERROR);
-	if (r->failures == 0 || now_ms >= r->rest_ms) {
+	if (!stranger && (r->failures == 0 || now_ms >= r->rest_ms)) {
 		r->failures += r->failures < REST_MAX_MS;
 		r->rest_ms = now_ms + rest_after(r->failures);
 	}
 	if (r->told_ms != 0 && now_ms < r->told_ms + TELL_EVERY_MS)
 		return;
 	r->told_ms = now_ms;
+	r->told = true;
 	log_error("issuer \"%s\": can't be asked about tokens: %s; what needs its answer gets 503",
 	    r->issuer->name, reason);
 }

@@ -3,7 +3,8 @@
  * questions at a time, and what to do while it does not answer.
  *
  * Trouble is told to the error log with what to do about it, once a second at most, and so is its
- * end.
+ * end. Whether the issuer is in trouble is told by questions about tokens that are known: with the
+ * others a stranger could make it look so, by tokens that it chokes on.
  */
 #ifndef GATEWAY_ACCESS_RESPONDENT_H
 #define GATEWAY_ACCESS_RESPONDENT_H
@@ -31,9 +32,10 @@ struct respondent {
 	unsigned			 places;	/* for questions under way */
 	unsigned			 taken;
 	unsigned			 strangers;	/* of these, about tokens nobody knows */
-	unsigned			 failures;	/* in a row */
+	unsigned			 failures;	/* in a row, about known tokens */
 	uint64_t			 rest_ms;	/* until then nothing in the background */
 	uint64_t			 told_ms;	/* when the log was told last; 0: never */
+	bool				 told;		/* and not yet of its end */
 	uint64_t			 rate_key;
 	int64_t				 stale_max_s;	/* of all routes */
 	uint16_t			 label;
@@ -59,11 +61,15 @@ bool respondent_open(struct respondent *r, struct gate *g, const struct config_i
     struct fetch_pool *pool, struct alg_tools *tools);
 void respondent_close(struct respondent *r);
 
-/*
- * Takes a place for a question; a stranger is a token nobody knows, which also counts against the
- * rate. False: there is none.
- */
-bool respondent_enter(struct respondent *r, bool stranger);
+/* About what a question is. */
+enum respondent_cause {
+	RESPONDENT_STRANGER,	/* a token nobody knows: that also counts against the rate */
+	RESPONDENT_KNOWN,
+	RESPONDENT_UNSEEN,	/* a known one, and nobody waits: the last places are not for it */
+};
+
+/* Takes a place for a question; false: there is none. */
+bool respondent_enter(struct respondent *r, enum respondent_cause cause);
 void respondent_leave(struct respondent *r, bool stranger);
 /* True while it should be left alone unless a request waits. */
 bool respondent_rests(const struct respondent *r);
@@ -72,13 +78,13 @@ bool respondent_rests(const struct respondent *r);
  * Begins to ask about a token; the owner is woken when there is an outcome. False: it can't be
  * asked, and the log says why.
  */
-bool respondent_ask(struct respondent *r, struct span token, struct fetch_task *fetch,
-    struct task *owner);
+bool respondent_ask(struct respondent *r, struct span token, bool stranger,
+    struct fetch_task *fetch, struct task *owner);
 /* What its answer amounts to: NULL, or why it is none. */
 const char *respondent_fault(const struct fetch_result *result, char *room, size_t size);
-/* It has answered, or not: `reason` says why. */
+/* It has answered, or not: `reason` says why; a stranger's question is no sign of trouble. */
 void respondent_answered(struct respondent *r);
-void respondent_failed(struct respondent *r, const char *reason);
+void respondent_failed(struct respondent *r, bool stranger, const char *reason);
 void respondent_count(const struct respondent *r, enum respondent_result result);
 
 #endif
