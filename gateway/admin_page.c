@@ -156,17 +156,30 @@ measure_shared(const struct process *p, struct metric_page *page)
 	metric_page_set(page, METRIC_BUILD_INFO, 1, metric_name(SPAN(GATEHOUSE_VERSION)));
 }
 
-/* Only where there is a database is there anything to revoke. */
+/* Where nothing can be revoked, there is nothing to tell. */
+static bool
+can_revoke(const struct config *c)
+{
+	bool can = c->database != NULL;
+
+	for (size_t i = 0; i < c->n_issuers; i++)
+		can = can || c->issuers[i].backchannel_logout[0] != '\0';
+	return can;
+}
+
 static void
 measure_revocations(const struct process *p, struct metric_page *page)
 {
 	uint64_t known_ms = atomic_load(&p->shared->control->feed_known_ms);
 	struct set_stats stats;
 
-	if (p->config->database == NULL)
+	if (!can_revoke(p->config))
 		return;
 	set_stats(p->shared->revocations, &stats);
 	metric_page_set(page, METRIC_REVOCATIONS, (double)stats.entries, 0);
+	/* these are about what the database has */
+	if (p->config->database == NULL)
+		return;
 	metric_page_set(page, METRIC_REVOCATIONS_UNSURE, stats.unsure ? 1 : 0, 0);
 	if (known_ms != 0)
 		metric_page_set(page, METRIC_REVOCATION_LAG,

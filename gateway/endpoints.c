@@ -139,11 +139,32 @@ add_resource(struct endpoints *e, const struct config *config, const struct conf
 	return endpoint->document.p != NULL;
 }
 
+/* Where issuers tell of logouts; no two at the same path (conf). */
+static bool
+add_logouts(struct endpoints *e, const struct config *config)
+{
+	for (size_t i = 0; i < config->n_issuers; i++) {
+		const struct config_issuer *issuer = &config->issuers[i];
+		struct endpoint *endpoint;
+
+		if (issuer->backchannel_logout[0] == '\0')
+			continue;
+		endpoint = add_at(e, span_of(issuer->backchannel_logout), SPAN(""), POSTS,
+		    FLOW_LOGOUT);
+		if (endpoint == NULL)
+			return false;
+		endpoint->issuer = issuer;
+	}
+	return true;
+}
+
 bool
 endpoints_open(struct endpoints *e, const struct config *config)
 {
-	*e = (struct endpoints){ calloc(ROWS * PLACES + config->n_routes, sizeof(*e->list)), 0 };
-	if (e->list == NULL || !add_service(e, config->token_service))
+	size_t most = ROWS * PLACES + config->n_routes + config->n_issuers;
+
+	*e = (struct endpoints){ calloc(most, sizeof(*e->list)), 0 };
+	if (e->list == NULL || !add_service(e, config->token_service) || !add_logouts(e, config))
 		return false;
 	for (size_t i = 0; i < config->n_routes; i++) {
 		const struct config_route *route = &config->routes[i];

@@ -1,7 +1,7 @@
 /*
- * What the gateway answers by itself: the endpoints of the token service, one table of them, and
- * the metadata of protected resources. Where they are, which methods they take, and the flow that
- * serves each; the paths follow from the configuration.
+ * What the gateway answers by itself: the endpoints of the token service, one table of them, the
+ * metadata of protected resources, and where issuers tell of logouts. Where they are, which methods
+ * they take, and the flow that serves each; the paths follow from the configuration.
  */
 #ifndef GATEWAY_ENDPOINTS_H
 #define GATEWAY_ENDPOINTS_H

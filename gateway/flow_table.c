@@ -18,4 +18,5 @@ const struct flow flow_table[FLOW_COUNT] = {
 	[FLOW_JWKS] = { "jwks", { answer_jwks } },
 	[FLOW_METADATA] = { "metadata", { answer_metadata } },
 	[FLOW_RESOURCE] = { "resource", { answer_resource } },
+	[FLOW_LOGOUT] = { "logout", { read_form, verify_logout, revoke_logout } },
 };

@@ -14,6 +14,7 @@ enum flow_name {
 	FLOW_JWKS,
 	FLOW_METADATA,
 	FLOW_RESOURCE,
+	FLOW_LOGOUT,
 	FLOW_COUNT,
 };
 

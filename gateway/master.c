@@ -32,6 +32,7 @@
 #include "gateway/pid_file.h"
 #include "gateway/process.h"
 #include "gateway/startup.h"
+#include "gateway/token/revocations.h"
 #include "gateway/worker.h"
 
 #define OLDER_MAX		2	/* ending generations while a reload begins */
@@ -121,6 +122,7 @@ begin_generation(struct master *m, struct config *conf, struct listeners *listen
 
 	if (g == NULL)
 		return false;
+	revocations_begin(&m->start.shared, conf->database != NULL);
 	m->last_number = g->number;
 	g->next = m->newest;
 	m->newest = g;
@@ -218,6 +220,8 @@ take_over(struct master *m, uint64_t now_ms)
 
 	listeners_announce(&g->listeners, old != NULL ? &old->listeners : NULL);
 	generation_serve(g, now_ms);
+	if (g->config->database == NULL)
+		revocations_alone(&m->start.shared);
 	atomic_store(&control->generation, g->number);
 	m->announced = false;
 	if (old != NULL) {

@@ -18,7 +18,6 @@
 #include "gateway/schema.h"
 #include "gateway/title.h"
 #include "gateway/upgrade.h"
-#include "shm/set.h"
 
 #define ERROR_SIZE	8192
 
@@ -159,8 +158,6 @@ make_shared(struct startup *s, const struct config *conf)
 		tell(conf, "cannot make the shared memory: %s", error);
 		return false;
 	}
-	/* what is revoked is not known until the keeper has read it */
-	set_mark_unsure(s->shared.revocations);
 	return true;
 }
 

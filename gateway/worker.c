@@ -8,12 +8,14 @@
 #include "gateway/access/introspector.h"
 #include "gateway/base/bell.h"
 #include "gateway/base/log.h"
+#include "gateway/db/batch.h"
 #include "gateway/db/db.h"
 #include "gateway/doorman.h"
 #include "gateway/endpoints.h"
 #include "gateway/flow_table.h"
 #include "gateway/http/outbox.h"
 #include "gateway/loop/loop.h"
+#include "gateway/oauth/revoking.h"
 #include "gateway/oauth/service.h"
 #include "gateway/request/errand.h"
 #include "gateway/request/gate.h"
@@ -33,6 +35,7 @@ struct worker {
 	struct outbox		*outbox;	/* NULL: each send is a system call */
 	struct gate		*gate;
 	struct db		*db;		/* NULL: no database is configured */
+	struct batch		*revocations;	/* the same */
 	struct book		*consumers;	/* NULL: they don't matter, or the same */
 	struct endpoints	 endpoints;
 	struct signer		*signer;	/* NULL: no token service is configured */
@@ -145,10 +148,13 @@ reach_database(struct worker *w)
 		return true;
 	w->db = db_open(w->loop, p->config->database, p->shared, p->slot);
 	w->gate->db = w->db;
-	if (w->db != NULL && consumers_matter(p->config))
+	if (w->db != NULL)
+		w->revocations = revoking_batch(w->loop, w->db);
+	w->gate->revocations = w->revocations;
+	if (w->revocations != NULL && consumers_matter(p->config))
 		w->consumers = book_new(w->loop, w->db, p->shared, &consumer_book);
 	w->gate->consumers = w->consumers;
-	if (w->db != NULL && (w->consumers != NULL || !consumers_matter(p->config)))
+	if (w->revocations != NULL && (w->consumers != NULL || !consumers_matter(p->config)))
 		return true;
 	log_error("out of memory");
 	return false;
@@ -263,6 +269,8 @@ worker_main(struct process *process)
 		introspector_close(&w.gate->introspector);
 	gate_free(&w.gate);
 	book_free(&w.consumers);
+	if (w.revocations != NULL)
+		batch_free(&w.revocations);
 	service_close(&w.service);
 	endpoints_close(&w.endpoints);
 	signer_close(&w.signer);

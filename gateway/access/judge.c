@@ -5,6 +5,8 @@
  * is asked for fresh keys and the request waits a moment. Whether there is a fetch at all is the
  * keeper's decision, at most one in jwks_cooldown, so random key ids cost an issuer nothing.
  */
+#include "gateway/access/judge.h"
+
 #include "gateway/access/access.h"
 #include "gateway/base/metric.h"
 #include "shm/keys.h"
@@ -109,25 +111,33 @@ give_way(struct request *r)
 }
 
 enum step_result
-verify_token(struct request *r)
+judge_patiently(struct request *r, bool (*lacks_it)(struct request *))
 {
-	if (r->token.n == 0 || r->judged)
-		return STEP_NEXT;
 	if (r->keys_deadline_ms == 0 && !may_verify_now(r))
 		return STEP_WAIT;
 	/* while keys are on their way there is nothing new to find */
-	if (r->keys_deadline_ms != 0 || lacks_key(r)) {
+	if (r->keys_deadline_ms != 0 || lacks_it(r)) {
 		switch (hope_for_keys(r)) {
 		case KEYS_COMING:
 			r->deadline_ms = loop_now_ms(r->gate->loop) + KEYS_POLL_MS;
 			return STEP_WAIT;
 		case KEYS_LOOK_AGAIN:
-			lacks_key(r);
+			lacks_it(r);
 			break;
 		case KEYS_HOPELESS:
 			break;
 		}
 	}
+	return STEP_NEXT;
+}
+
+enum step_result
+verify_token(struct request *r)
+{
+	if (r->token.n == 0 || r->judged)
+		return STEP_NEXT;
+	if (judge_patiently(r, lacks_key) == STEP_WAIT)
+		return STEP_WAIT;
 	r->judged = true;
 	return give_way(r);
 }

@@ -8,19 +8,23 @@
 enum step_result
 check_revocation(struct request *r)
 {
+	const struct shared *shared = r->gate->shared;
+	bool alone = r->gate->config->database == NULL;
 	struct judgement *j = &r->judgement;
 
-	/* without a database nothing can be revoked */
-	if (r->gate->config->database == NULL || !r->judged || j->verdict != VERDICT_ACTIVE)
+	if (!r->judged || j->verdict != VERDICT_ACTIVE ||
+	    (alone && atomic_load(&shared->control->revoked_kinds) == 0))
 		return STEP_NEXT;
-	switch (revocations_check(r->gate->shared, j->facts, loop_wall_s(r->gate->loop))) {
+	switch (revocations_check(shared, j->facts, loop_wall_s(r->gate->loop))) {
 	case SET_NO:
 		break;
 	case SET_YES:
 		j->verdict = VERDICT_REVOKED;
 		break;
 	case SET_UNSURE:
-		j->verdict = VERDICT_REVOCATIONS_UNSURE;
+		/* without a database what the set has lost was acknowledged to nobody */
+		if (!alone)
+			j->verdict = VERDICT_REVOCATIONS_UNSURE;
 		break;
 	}
 	return STEP_NEXT;

@@ -69,7 +69,7 @@ struct shared_control {
 	_Atomic uint64_t	 clients_generation;
 	/* bits of enum identity_kind: of which kinds something was ever revoked */
 	_Atomic uint32_t	 revoked_kinds;
-	/* which database that is; 0: none yet */
+	/* which database was read; 0: none yet, or none any more */
 	_Atomic uint64_t	 feed_source;
 	/* the latest row of the feed that is in force here */
 	_Atomic int64_t		 feed_seq;

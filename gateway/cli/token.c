@@ -73,8 +73,9 @@ cli_token(const struct cli *cli)
 {
 	static const struct verb verbs[] = {
 		{ "revoke", "TOKEN | - | --token-file FILE | --jti J | --subject S | --client C | "
-		    "--kid K [--issuer NAME] [--until SECONDS]",
-		    "Revokes one token, or all that a subject, a client or a key has up to now.\n"
+		    "--kid K | --session SID [--issuer NAME] [--until SECONDS]",
+		    "Revokes one token, or all that a subject or a client has up to now, or all of "
+		    "a key\n      or a session (sid).\n"
 		    "      - reads the token from standard input: no list of processes shows it.\n"
 		    "      --issuer: the name of its section, if it is not \"self\".\n"
 		    "      --until: for how long it is remembered, if that can't be known.",

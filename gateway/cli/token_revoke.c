@@ -200,8 +200,9 @@ token_revoke(const struct order *order)
 		{ "--token-file", &w.file, false }, { "--jti", &w.value[IDENTITY_JTI], false },
 		{ "--subject", &w.value[IDENTITY_SUBJECT], false },
 		{ "--client", &w.value[IDENTITY_CLIENT], false },
-		{ "--kid", &w.value[IDENTITY_KEY], false }, { "--issuer", &w.issuer, false },
-		{ "--until", &w.until, false } };
+		{ "--kid", &w.value[IDENTITY_KEY], false },
+		{ "--session", &w.value[IDENTITY_SESSION], false },
+		{ "--issuer", &w.issuer, false }, { "--until", &w.until, false } };
 	int n, kind = IDENTITY_KINDS, status;
 
 	if (!order_read(order, arguments, sizeof(arguments) / sizeof(arguments[0])))
@@ -215,6 +216,9 @@ token_revoke(const struct order *order)
 	if (n != 1)
 		return order_wrong(order, n == 0 ? "what is to be revoked is missing" :
 		    "only one thing can be revoked at a time");
+	if (kind == IDENTITY_SESSION && w.issuer == NULL)
+		return order_wrong(order, "--session: its --issuer is missing (our own tokens have "
+		    "no session)");
 	if (w.until != NULL && (!span_to_u64(span_of(w.until), &w.until_s) || w.until_s == 0 ||
 	    w.until_s > 10 * 366 * 86400ULL))
 		return order_wrong(order, "--until: \"%s\" is not accepted (accepted: seconds)",

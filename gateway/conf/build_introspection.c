@@ -139,6 +139,38 @@ is_plain_path(const char *path)
 	    strstr(path, "//") == NULL && strstr(path, "/.") == NULL;
 }
 
+/*
+ * The path is the issuer's alone: whatever is below token_service.path is the token service's, and
+ * two issuers could not be told apart.
+ */
+static void
+check_place(struct build *b, const struct section *s, const struct config_issuer *i)
+{
+	const struct config_token_service *t = b->config->token_service;
+	size_t n = t == NULL ? 0 : strlen(t->path);
+
+	if (n > 0 && strncmp(i->backchannel_logout, t->path, n) == 0 &&
+	    (i->backchannel_logout[n] == '/' || i->backchannel_logout[n] == '\0'))
+		build_error(b, s, "backchannel_logout", "\"%s\" lies below token_service.path, "
+		    "which is the token service's (accepted: a path of its own)",
+		    i->backchannel_logout);
+	for (const struct config_issuer *other = b->config->issuers; other < i; other++)
+		if (strcmp(other->backchannel_logout, i->backchannel_logout) == 0)
+			build_error(b, s, "backchannel_logout",
+			    "issuer \"%s\" (line %d) has the same path (accepted: each once)",
+			    other->name, other->line);
+}
+
+/* What of a logout could be wished for and is not had. */
+static void
+warn_of_forgetting(struct build *b, const struct section *s)
+{
+	if (b->config->database == NULL)
+		build_warn(b, s, "backchannel_logout", "without a database a logout is kept in "
+		    "shared memory only: it is lost when the gateway ends, and no other node "
+		    "hears of it");
+}
+
 static void
 build_logout(struct build *b, const struct section *s, struct config_issuer *i)
 {
@@ -154,6 +186,8 @@ build_logout(struct build *b, const struct section *s, struct config_issuer *i)
 		build_error(b, s, "backchannel_logout",
 		    "\"%s\" is not accepted (accepted: a path of letters, digits and -._~ that "
 		    "begins with \"/\" and does not end with it)", path);
+	check_place(b, s, i);
+	warn_of_forgetting(b, s);
 	for (size_t n = 0; n < i->n_logout_audience; n++)
 		if (i->logout_audience[n].n == 0 || span_eq(i->logout_audience[n], SPAN("*")))
 			build_error(b, s, "logout_audience", "a member is empty or \"*\" "

@@ -29,6 +29,7 @@ static const char *const outcomes[OUTCOME_COUNT] = {
 	[OUTCOME_ACTIVE] = "active",
 	[OUTCOME_INACTIVE] = "inactive",
 	[OUTCOME_REVOKED] = "revoked",
+	[OUTCOME_LOGOUT] = "logout",
 };
 
 /* Tells log and metrics what came of the request; the label of a name is looked up once. */
@@ -151,12 +152,26 @@ success_fields(struct request *r)
 	return text_span(&t);
 }
 
-enum step_result
-answer_json(struct request *r, enum outcome outcome, struct span json)
+static void
+note_outcome(struct request *r, enum outcome outcome)
 {
 	static uint16_t labels[OUTCOME_COUNT];
 
 	note(r, outcomes[outcome], &labels[outcome]);
+}
+
+enum step_result
+answer_json(struct request *r, enum outcome outcome, struct span json)
+{
+	note_outcome(r, outcome);
 	request_answer(r, 200, success_fields(r), json);
+	return STEP_END;
+}
+
+enum step_result
+answer_nothing(struct request *r, enum outcome outcome)
+{
+	note_outcome(r, outcome);
+	request_answer(r, 200, SPAN("Cache-Control: no-store\r\n"), SPAN(""));
 	return STEP_END;
 }

@@ -25,6 +25,7 @@ enum outcome {
 	OUTCOME_ACTIVE,
 	OUTCOME_INACTIVE,
 	OUTCOME_REVOKED,
+	OUTCOME_LOGOUT,
 	OUTCOME_COUNT
 };
 
@@ -49,5 +50,7 @@ enum step_result fault_store(struct request *r, enum db_outcome outcome, const c
 enum fault fault_of_verdict(enum verdict verdict);
 /* 200 with this JSON, which lives in the arena or is static; always STEP_END. */
 enum step_result answer_json(struct request *r, enum outcome outcome, struct span json);
+/* 200 with nothing in it; always STEP_END. */
+enum step_result answer_nothing(struct request *r, enum outcome outcome);
 
 #endif

@@ -12,12 +12,13 @@
 #include "gateway/request/step.h"
 
 struct assertion;
+struct ending;
 struct exchange;
 struct grant;
 struct issue;
 struct reuse;
 struct rotation;
-struct revoking;
+struct revoked;
 struct refresh_search;
 
 /* How a client proves who it is (RFC 6749 section 2.3, RFC 7523). */
@@ -56,7 +57,8 @@ struct oauth {
 	struct rotation		*rotation;
 	struct refresh_search	*refresh;	/* what a refresh token stands for */
 	bool			 looked_again;	/* after another was quicker to use it */
-	struct revoking		*revoking;
+	struct revoked		*revoked;
+	struct ending		*ending;	/* of logout.c */
 };
 
 /* Reads the form in the body; refuses all that could be read in two ways. */
@@ -97,6 +99,10 @@ step_function take_token;
 step_function describe_token;
 /* Revokes the token (RFC 7009). */
 step_function revoke_token;
+/* Verifies the logout token in the form. */
+step_function verify_logout;
+/* Revokes the session or the subject that it names. */
+step_function revoke_logout;
 
 /*
  * Settles the scope of a token that comes of another: what is asked for, else all, of this scope

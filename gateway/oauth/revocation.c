@@ -5,27 +5,20 @@
  * 200 is also the answer for what is no token, or no good one any more, and for a token of somebody
  * else, which is left alone: whoever asks learns nothing of tokens that are not his.
  */
-#include "gateway/db/batch.h"
-#include "gateway/db/value.h"
 #include "gateway/oauth/answer.h"
 #include "gateway/oauth/family.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/oauth/refresh.h"
-#include "gateway/oauth/service.h"
+#include "gateway/oauth/revoking.h"
 #include "gateway/token/facts.h"
-#include "gateway/token/revocations.h"
 #include "shm/cache.h"
 
 #define MARGIN_S	60	/* kept so much longer: clocks of nodes differ */
 
-/* A token on its way into the revocations; in the arena. */
-struct revoking {
-	struct batch_row	row;
-	struct arena_cleanup	cleanup;
-	uint8_t			identity[IDENTITY_SIZE];
-	int64_t			expires_s;
-	char			expires[8];
-	struct family_end	end;
+/* A token on its way into the revocations, or a refresh token with its family; in the arena. */
+struct revoked {
+	struct revoking		access;
+	struct family_end	family;
 };
 
 static enum step_result
@@ -52,29 +45,12 @@ may_revoke(const struct request *r, const struct facts *f)
 }
 
 static void
-end_row(void *revoking)
+begin(struct request *r, struct revoking *v, const struct facts *f)
 {
-	struct revoking *v = revoking;
+	const struct revocation what = { IDENTITY_JTI, f->identity, REVOKED_ALWAYS,
+		f->exp_s + MARGIN_S };
 
-	batch_end(&v->row);
-}
-
-/* The columns of SQL_INSERT_REVOCATIONS. */
-static void
-fill_row(struct request *r, struct revoking *v, const struct facts *f)
-{
-	const struct span values[] = {
-		identity_name(IDENTITY_JTI), span_make(v->identity, sizeof(v->identity)),
-		span_make(v->expires, sizeof(v->expires)), facts_get(f, FACTS_ISSUER),
-		facts_get(f, FACTS_JTI),
-	};
-
-	memcpy(v->identity, f->identity, sizeof(v->identity));
-	v->expires_s = f->exp_s + MARGIN_S;
-	value_put_time(v->expires, v->expires_s);
-	memcpy(v->row.values, values, sizeof(values));
-	v->row.task = r->task;
-	arena_defer(&r->arena, &v->cleanup, end_row, v);
+	revoking_begin(r, v, &what, facts_get(f, FACTS_ISSUER), facts_get(f, FACTS_JTI));
 }
 
 /*
@@ -96,7 +72,7 @@ revoke_access(struct request *r, struct revoking *v)
 {
 	const struct facts *f = r->judgement.facts;
 
-	if (v->row.task == NULL) {
+	if (!v->begun) {
 		enum fault wrong = fault_of_verdict(r->judgement.verdict);
 
 		if (wrong != FAULT_COUNT)
@@ -108,30 +84,27 @@ revoke_access(struct request *r, struct revoking *v)
 			return leave_alone(r);
 		if (is_revoked(r, f))
 			return say_done(r);
-		fill_row(r, v, f);
+		begin(r, v, f);
 	}
-	switch (batch_run(r->gate->service->revocations, &v->row)) {
+	switch (revoking_run(r, v)) {
 	case RUN_WAIT:
 		return STEP_WAIT;
 	case RUN_FAIL:
-		return fault_store(r, v->row.outcome, v->row.sqlstate);
+		return revoking_failed(r, v);
 	case RUN_DONE:
 		break;
 	}
-	const struct revocation revocation = { IDENTITY_JTI, v->identity, REVOKED_ALWAYS,
-		v->expires_s };
-	revocations_put(r->gate->shared, &revocation, loop_wall_s(r->gate->loop));
 	cache_remove(r->gate->shared->token_cache, r->judgement.digest);
 	return say_done(r);
 }
 
 static enum step_result
-revoke_refresh(struct request *r, struct revoking *v)
+revoke_refresh(struct request *r, struct family_end *end)
 {
 	struct refresh_search *s = r->oauth->refresh;
 	const struct oauth_client *client = r->oauth->client;
 
-	if (v->end.query.task == NULL) {
+	if (end->query.task == NULL) {
 		switch (refresh_search_run(r, s)) {
 		case REFRESH_WAIT:
 			return STEP_WAIT;
@@ -145,11 +118,11 @@ revoke_refresh(struct request *r, struct revoking *v)
 		if (s->client != client->number && !client->revokes_any)
 			return leave_alone(r);
 	}
-	switch (family_revoke(r, &v->end, s->family)) {
+	switch (family_revoke(r, end, s->family)) {
 	case RUN_WAIT:
 		return STEP_WAIT;
 	case RUN_FAIL:
-		return fault_store(r, v->end.query.outcome, v->end.query.sqlstate);
+		return fault_store(r, end->query.outcome, end->query.sqlstate);
 	case RUN_DONE:
 		break;
 	}
@@ -161,9 +134,9 @@ revoke_token(struct request *r)
 {
 	struct oauth *o = r->oauth;
 
-	if (o->revoking == NULL &&
-	    (o->revoking = arena_zalloc(&r->arena, sizeof(*o->revoking))) == NULL)
+	if (o->revoked == NULL &&
+	    (o->revoked = arena_zalloc(&r->arena, sizeof(*o->revoked))) == NULL)
 		return fault(r, FAULT_NO_MEMORY);
-	return o->refresh != NULL ? revoke_refresh(r, o->revoking) :
-	    revoke_access(r, o->revoking);
+	return o->refresh != NULL ? revoke_refresh(r, &o->revoked->family) :
+	    revoke_access(r, &o->revoked->access);
 }

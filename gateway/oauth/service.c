@@ -13,9 +13,6 @@ static const enum value_type token_columns[] = {
 	VALUE_UUID, VALUE_BYTEA, VALUE_INT8, VALUE_TIMESTAMPTZ, VALUE_TIMESTAMPTZ, VALUE_TEXT,
 	VALUE_TEXT, VALUE_TEXT, VALUE_TEXT,
 };
-static const enum value_type revocation_columns[] = {
-	VALUE_TEXT, VALUE_BYTEA, VALUE_TIMESTAMPTZ, VALUE_TEXT, VALUE_TEXT,
-};
 
 #define COLUMNS(array)	(array), sizeof(array) / sizeof((array)[0])
 #define LONE_COLUMNS	7
@@ -48,11 +45,9 @@ service_open(struct gate *gate)
 	s->tokens = batch_new(gate->loop, gate->db, SQL_INSERT_TOKENS, token_columns, LONE_COLUMNS);
 	s->exchanged = batch_new(gate->loop, gate->db, SQL_INSERT_EXCHANGED,
 	    COLUMNS(token_columns));
-	s->revocations = batch_new(gate->loop, gate->db, SQL_INSERT_REVOCATIONS,
-	    COLUMNS(revocation_columns));
 	s->patience_ms = gate->config->database->timeout_ms;
 	if (s->token_endpoint.p == NULL || s->book == NULL || s->tools == NULL ||
-	    s->tokens == NULL || s->exchanged == NULL || s->revocations == NULL ||
+	    s->tokens == NULL || s->exchanged == NULL ||
 	    !seal_derive(config->encryption_key, SEAL_REFRESH_TOKENS, &s->refresh_key) ||
 	    !seal_derive(config->encryption_key, SEAL_OPAQUE_TOKENS, &s->opaque_key)) {
 		log_error("the token service can't be opened: out of memory, or OpenSSL fails");
@@ -74,7 +69,6 @@ service_close(struct service **service)
 	book_free(&s->book);
 	batch_free(&s->tokens);
 	batch_free(&s->exchanged);
-	batch_free(&s->revocations);
 	alg_tools_free(&s->tools);
 	seal_forget(&s->refresh_key);
 	seal_forget(&s->opaque_key);

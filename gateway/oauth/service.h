@@ -21,7 +21,6 @@ struct service {
 	struct alg_tools	*tools;
 	struct batch		*tokens;	/* rows of issued tokens */
 	struct batch		*exchanged;	/* of those that came of others' */
-	struct batch		*revocations;
 	struct seal_key		 refresh_key;	/* refresh tokens are derived with it */
 	struct seal_key		 opaque_key;	/* and opaque ones tagged with it; the gate's too */
 	struct chance		 chance;	/* ids and secrets of new tokens */

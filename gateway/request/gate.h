@@ -29,9 +29,11 @@ struct endpoint {
 	uint16_t		 label;		/* of the path, for metrics */
 	struct span		 host;		/* the one it is for, without port; empty: any */
 	struct span		 document;	/* what is answered, where that was made ahead */
+	const struct config_issuer *issuer;	/* who posts logout tokens there; NULL: none */
 };
 
 struct access_log;
+struct batch;
 struct book;
 struct client;
 struct db;
@@ -58,6 +60,7 @@ struct gate {
 	struct recall		*recall;
 	struct introspector	*introspector;	/* the worker's; NULL: no issuer is ever asked */
 	struct db		*db;		/* NULL: no database is configured */
+	struct batch		*revocations;	/* on their way into it; NULL: the same */
 	struct book		*consumers;	/* NULL: no issuer wants to know them */
 	struct signer		*signer;	/* NULL: no token service is configured */
 	const struct seal_key	*opaque_key;	/* of its opaque tokens; NULL: the same */

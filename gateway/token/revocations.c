@@ -106,7 +106,7 @@ revocations_check_token(const struct shared *shared, const struct revocations_to
 		answer = look(shared->revocations, token->identity, token->issued_s, now_wall_s);
 	else if (set_doubt(shared->revocations) != 0)
 		answer = SET_UNSURE;
-	if (answer == SET_YES || kinds == 0)
+	if (answer == SET_YES || (kinds & ~IDENTITY_BIT(IDENTITY_JTI)) == 0)
 		return answer;
 	return worse(answer, look_wider(shared, kinds, token, now_wall_s));
 }
@@ -195,7 +195,7 @@ revocations_put(const struct shared *shared, const struct revocation *r, int64_t
 	enum set_put_result result = SET_OK;
 
 	if (r->kind != IDENTITY_CHANGE && r->expires_s > now_wall_s) {
-		if (r->kind != IDENTITY_JTI)
+		if (!(atomic_load(&control->revoked_kinds) & IDENTITY_BIT(r->kind)))
 			atomic_fetch_or(&control->revoked_kinds, IDENTITY_BIT(r->kind));
 		result = set_put(shared->revocations, r->identity, before_of(r->before_s),
 		    (uint64_t)r->expires_s, (uint64_t)now_wall_s);
@@ -204,4 +204,17 @@ revocations_put(const struct shared *shared, const struct revocation *r, int64_t
 	if (concerns_records(r->kind))
 		atomic_fetch_add(&control->clients_generation, 1);
 	return result;
+}
+
+void
+revocations_begin(const struct shared *shared, bool with_database)
+{
+	if (with_database && atomic_load(&shared->control->feed_source) == 0)
+		set_mark_unsure(shared->revocations);
+}
+
+void
+revocations_alone(const struct shared *shared)
+{
+	atomic_store(&shared->control->feed_source, 0);
 }

@@ -5,7 +5,8 @@
  * The database is the truth; a revocation is committed there first. Then whoever did it puts it
  * here, so that every worker of this node knows before the answer goes out; other nodes hear of it
  * by the feed (gateway/feed.c). The set is unsure until the feed has loaded all that is in force,
- * and whenever it may have lost something; what is unsure is never "not revoked".
+ * and whenever it may have lost something; what is unsure is never "not revoked". Without a
+ * database the set is all there is, and whatever was acknowledged stands in it.
  *
  * A token's own identity is looked up on every request. Subjects, clients, keys and sessions are
  * looked up only if one was ever revoked (shared_control.revoked_kinds), since each costs a digest.
@@ -72,5 +73,13 @@ struct revocation {
  */
 enum set_put_result revocations_put(const struct shared *shared, const struct revocation *r,
     int64_t now_wall_s);
+
+/*
+ * For a master, before workers of a configuration start: where the first database comes into play,
+ * the set is unsure until it has been read. What is in the set stays there in any case.
+ */
+void revocations_begin(const struct shared *shared, bool with_database);
+/* And when one without a database serves: whichever comes next has to be read whole. */
+void revocations_alone(const struct shared *shared);
 
 #endif

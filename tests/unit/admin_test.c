@@ -18,7 +18,8 @@
 
 /* A keeper with one issuer, one upstream of two servers, and nothing but an admin listener. */
 static struct shared shared;
-static struct config_issuer issuer = { .name = "main", .needs_keys = true, .issuer = "https://id.test", .id = 77 };
+static struct config_issuer issuer = { .name = "main", .needs_keys = true, .issuer = "https://id.test", .id = 77,
+	.backchannel_logout = "" };
 static struct config_server servers[2] = {
 	{ .url = "http://127.0.0.1:1", .id = 101 },
 	{ .url = "http://127.0.0.1:2", .id = 102 },

@@ -183,6 +183,9 @@ static const struct {
 	{ ISSUER_, "backchannel_logout = \"/logout\"", 0, { "backchannel_logout", "no logout_audience" } },
 	{ ISSUER_, "backchannel_logout = \"/logout\" logout_audience = {\"*\"}", 0,
 	    { "logout_audience", "a member is empty" } },
+	{ ISSUER_, "backchannel_logout = \"/out\" logout_audience = {\"g\"} } issuer \"j\" { issuer = "
+	    "\"https://j.test\" audience = {\"x\"} backchannel_logout = \"/out\" logout_audience = "
+	    "{\"g\"}", 0, { "backchannel_logout", "the same path" } },
 	{ ISSUER_, "validate = \"never\"", 0, { "validate: \"never\"", "local" } },
 	{ ISSUER_, "jwks_uri = \"keys\"", 0, { "jwks_uri", "https://" } },
 	{ ISSUER_, "jwks_uri = \"https://u:p@a.test/\"", 0, { "jwks_uri", "user name" } },

@@ -35,8 +35,11 @@ START_TEST(an_issuer_can_be_asked)
 	ck_assert_uint_eq(b->introspection.timeout_ms, 500);
 	ck_assert_uint_eq(b->introspection.rate_count, 0);
 	ck_assert(c->routes[0].max_staleness_s == 0 && c->routes[0].stale_if_error_s == 30);
-	/* of b: answers are believed for ten minutes, calls are not limited; of r: both are asked */
-	ck_assert_uint_eq(c->n_warnings, 3);
+	/*
+	 * of a: logouts are lost with the gateway; of b: answers are believed for ten minutes,
+	 * calls are not limited; of r: both are asked
+	 */
+	ck_assert_uint_eq(c->n_warnings, 4);
 	config_free(&c);
 }
 END_TEST

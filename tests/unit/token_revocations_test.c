@@ -267,6 +267,39 @@ START_TEST(what_does_not_fit_leaves_doubt)
 }
 END_TEST
 
+START_TEST(the_first_database_makes_it_unsure_and_takes_nothing_out)
+{
+	learn(ALICE, NOW - 10);
+	revocations_begin(&shm, false);
+	ck_says(SET_NO);
+	ck_assert_int_eq(revoke(IDENTITY_SESSION, ISSUER, "s1", REVOKED_ALWAYS), SET_OK);
+	ck_says(SET_YES);
+	revocations_begin(&shm, true);
+	ck_assert_uint_ne(set_doubt(shm.revocations), 0);
+	ck_says(SET_YES);
+	/* the feed has read it */
+	atomic_store(&control.feed_source, 7);
+	ck_assert(set_mark_sure(shm.revocations, set_doubt(shm.revocations)));
+	revocations_begin(&shm, true);
+	ck_assert_uint_eq(set_doubt(shm.revocations), 0);
+	revocations_alone(&shm);
+	revocations_begin(&shm, true);
+	ck_assert_uint_ne(set_doubt(shm.revocations), 0);
+	ck_says(SET_YES);
+}
+END_TEST
+
+START_TEST(any_kind_leaves_a_mark)
+{
+	ck_assert_uint_eq(atomic_load(&control.revoked_kinds), 0);
+	revoke(IDENTITY_JTI, ISSUER, "j9", REVOKED_ALWAYS);
+	ck_assert_uint_eq(atomic_load(&control.revoked_kinds), IDENTITY_BIT(IDENTITY_JTI));
+	revoke(IDENTITY_SESSION, ISSUER, "s9", REVOKED_ALWAYS);
+	ck_assert_uint_eq(atomic_load(&control.revoked_kinds),
+	    IDENTITY_BIT(IDENTITY_JTI) | IDENTITY_BIT(IDENTITY_SESSION));
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -275,6 +308,8 @@ suite(void)
 
 	tcase_add_checked_fixture(cases, set_up, NULL);
 	tcase_add_loop_test(cases, each_kind_finds_its_tokens, 0, 14);
+	tcase_add_test(cases, the_first_database_makes_it_unsure_and_takes_nothing_out);
+	tcase_add_test(cases, any_kind_leaves_a_mark);
 	tcase_add_test(cases, a_nameless_token_has_an_identity);
 	tcase_add_test(cases, an_ancestor_takes_its_descendants_along);
 	tcase_add_test(cases, so_does_one_that_its_issuer_calls_inactive);
