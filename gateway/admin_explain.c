@@ -155,6 +155,13 @@ can_be_revoked(const struct process *p)
 	return p->config->database != NULL || atomic_load(&p->shared->control->revoked_kinds) != 0;
 }
 
+/* As workers take it: without a database there is nothing that could be known elsewhere. */
+static const char *
+revocation_name(const struct process *p, enum set_answer answer)
+{
+	return answer_name(answer == SET_UNSURE && p->config->database == NULL ? SET_NO : answer);
+}
+
 static json_t *
 tell_revocations(const struct process *p, const struct query *q)
 {
@@ -164,7 +171,7 @@ tell_revocations(const struct process *p, const struct query *q)
 		struct span name = identity_name((enum identity_kind)kind);
 
 		if (q->has[kind] && can_be_revoked(p))
-			json_object_setn_new(all, name.p, name.n, json_string(answer_name(
+			json_object_setn_new(all, name.p, name.n, json_string(revocation_name(p,
 			    revocations_look(p->shared, (enum identity_kind)kind,
 			    q->identity[kind], q->issued_s, clock_wall_s()))));
 	}
@@ -254,7 +261,7 @@ tell_facts(const struct process *p, const struct query *q, const struct config_i
 	    "suspect", f->asked_us == 0 && inquiry_suspects(p->shared, f, now_s),
 	    "listed", consumer_is_listed(issuer, facts_get(f, FACTS_CONSUMER)),
 	    "revoked", !can_be_revoked(p) ? "no" :
-	    answer_name(revocations_check(p->shared, f, now_s)),
+	    revocation_name(p, revocations_check(p->shared, f, now_s)),
 	    "policy", tell_policy(q, f));
 }
 

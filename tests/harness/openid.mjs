@@ -28,7 +28,7 @@ const basic = (id, secret) =>
   `Basic ${Buffer.from([id, secret].map(encodeURIComponent).join(':')).toString('base64')}`;
 
 /* Clients that introspect, each by another proof, and the web application of users. */
-const usual = (gatewayKey, logoutUri) => [
+const usual = (gatewayKey, logoutUri, logoutSession) => [
   { client_id: 'shop', grant_types: ['client_credentials'], token_endpoint_auth_method: 'client_secret_basic' },
   { client_id: 'gate by basic', token_endpoint_auth_method: 'client_secret_basic' },
   { client_id: 'gate-by-post', token_endpoint_auth_method: 'client_secret_post' },
@@ -45,7 +45,7 @@ const usual = (gatewayKey, logoutUri) => [
     redirect_uris: [CALLBACK],
     ...(logoutUri && {
       backchannel_logout_uri: logoutUri,
-      backchannel_logout_session_required: true,
+      backchannel_logout_session_required: logoutSession,
     }),
   },
 ].map((client) => ({
@@ -99,6 +99,7 @@ class OpenId {
   gatewayKey = newKey('ES256', 'of the gateway');
   keys = [newKey('ES256')];
   logoutUri;
+  logoutSession = true;
 
   calls(path = '/token/introspection') {
     return this.seen.filter((line) => line.endsWith(` ${path}`)).length;
@@ -143,14 +144,18 @@ class OpenId {
     await this.become();
   }
 
-  /** Takes over these keys, of which it signs with the first, and where it posts logout tokens. */
-  async become({ keys = this.keys, logoutUri = this.logoutUri } = {}) {
-    Object.assign(this, { keys, logoutUri });
+  /**
+   * Takes over these keys, of which it signs with the first, where it posts logout tokens, and whether
+   * they name the session.
+   */
+  async become(changes = {}) {
+    Object.assign(this, changes);
+    const { keys, logoutUri, logoutSession } = this;
     this.child.send({
       issuer: this.issuer,
       port: 0,
       keys: keys.map((key) => key.private),
-      clients: usual(this.gatewayKey, logoutUri),
+      clients: usual(this.gatewayKey, logoutUri, logoutSession),
     });
     do [{ port: this.port }] = await once(this.child, 'message');
     while (this.port === undefined);

@@ -33,6 +33,8 @@ const settings = ({ keys, clients }) => ({
   cookies: { keys: ['of a test'] },
   ttl: { AccessToken: TTL_S, ClientCredentials: TTL_S, Grant: 600, Session: 600, Interaction: 600 },
   findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  /* as Keycloak does, where logout tokens name the session */
+  extraTokenClaims: (ctx) => ({ sid: ctx.oidc.entities.AuthorizationCode?.sid }),
   /* it would refuse to call this machine */
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   features: {
