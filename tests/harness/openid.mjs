@@ -1,4 +1,4 @@
-// A real OpenID provider with the network before it: its tokens, its users' sessions, and its troubles.
+// A real OpenID provider with the network before it: its tokens, its users' sessions, its troubles.
 //
 //   const idp = await openid();
 //   t.after(() => idp.stop());
@@ -29,8 +29,8 @@ const basic = (id, secret) =>
 
 /* Clients that introspect, each by another proof, and the web application of users. */
 const usual = (gatewayKey, logoutUri, logoutSession) => [
-  { client_id: 'shop', grant_types: ['client_credentials'], token_endpoint_auth_method: 'client_secret_basic' },
-  { client_id: 'gate by basic', token_endpoint_auth_method: 'client_secret_basic' },
+  { client_id: 'shop', grant_types: ['client_credentials'] },
+  { client_id: 'gate by basic' },
   { client_id: 'gate-by-post', token_endpoint_auth_method: 'client_secret_post' },
   {
     client_id: 'gate-by-key',
@@ -50,6 +50,7 @@ const usual = (gatewayKey, logoutUri, logoutSession) => [
   },
 ].map((client) => ({
   client_secret: SECRET,
+  token_endpoint_auth_method: 'client_secret_basic',
   grant_types: [],
   redirect_uris: [],
   response_types: [],

@@ -16,7 +16,7 @@ const both = (t, options) =>
 const pass = (ask, token) =>
   until(async () => (await ask(token)).status === 200, 'the token to pass');
 
-test('a JWT passes though the provider says nothing, and is asked about when it does', async (t) => {
+test('a JWT passes though the provider says nothing, and is asked about later', async (t) => {
   const { idp, gw, ask } = await both(t);
   await pass(ask, await idp.token({ resource: JWT }));
   const token = await idp.token({ resource: JWT });
@@ -55,7 +55,7 @@ for (const [name, resource] of Object.entries({ opaque: OPAQUE, JWT })) {
   });
 }
 
-test('keys are rotated while requests run: no good token is refused, and the old key dies', async (t) => {
+test('keys are rotated while requests run: good tokens pass, and the old key dies', async (t) => {
   const { idp, gw, ask } = await both(t, { accessLog: 'off' });
   const [first] = idp.keys;
   const second = newKey('ES256');
@@ -84,7 +84,7 @@ test('keys are rotated while requests run: no good token is refused, and the old
   assert.equal((await ask(young)).status, 200);
 });
 
-test('where the provider will not introspect JWTs they pass for max_staleness, then get 503', async (t) => {
+test('JWTs that the provider does not introspect pass for max_staleness, then get 503', async (t) => {
   const { idp, gw, ask } = await both(t, { route: 'max_staleness = 2' });
   const token = await idp.token({ resource: JWT });
   await pass(ask, token);
