@@ -182,7 +182,7 @@ forget(const struct inquiry *i, enum verdict verdict)
 		remember_inactive(i, now_s);
 	if (q->facts != NULL)
 		cache_bar(shared->token_cache);
-	cache_remove(shared->token_cache, q->digest);
+	recall_forget(i->whom->gate->recall, q->digest, q->issuer, now_s);
 	if (ttl_s > 0)
 		recall_refuse(i->whom->gate->recall, refusal_key(q), q->issuer, verdict,
 		    now_s + ttl_s, now_s);

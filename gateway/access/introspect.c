@@ -75,7 +75,10 @@ age_of(const struct request *r, const struct facts *f)
 
 	if (f->asked_us != 0) {
 		uint64_t now_us = clock_us();
-		return f->asked_us > now_us ? 0 : (int64_t)((now_us - f->asked_us) / 1000000);
+		int64_t ran_s = f->asked_us > now_us ? 0 :
+		    (int64_t)((now_us - f->asked_us) / 1000000);
+		/* a machine that was suspended is older than it ran */
+		return age_s > ran_s + 1 ? age_s : ran_s;
 	}
 	/* workers' clocks differ by a turn of their loops; one that was set back tells nothing */
 	return age_s >= 0 ? age_s : age_s == -1 ? 0 : NEVER;
@@ -100,13 +103,14 @@ is_fresh(const struct request *r, const struct config_issuer *issuer, const stru
 	return age_of(r, f) < bounds_of(r, issuer, f).hard_s;
 }
 
-/* True if the facts would do for want of an answer. */
+/* True if the facts would do for want of an answer; not if their token was ever ended. */
 static bool
 may_be_stale(const struct request *r, const struct config_issuer *issuer, const struct facts *f)
 {
 	struct bounds b = bounds_of(r, issuer, f);
 
-	if (b.stale_s == 0 || needs_answer(r, f))
+	if (b.stale_s == 0 || needs_answer(r, f) || (is_verified(f) &&
+	    inquiry_suspects(r->gate->shared, f, loop_wall_s(r->gate->loop))))
 		return false;
 	return age_of(r, f) < b.hard_s + b.stale_s;
 }

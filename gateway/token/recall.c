@@ -332,6 +332,17 @@ recall_keep(struct recall *r, uint64_t ticket, const uint8_t digest[32],
 }
 
 void
+recall_forget(struct recall *r, const uint8_t digest[32], const struct config_issuer *issuer,
+    int64_t now_wall_s)
+{
+	size_t n = cache_get(r->good, digest, (uint64_t)now_wall_s, r->copy, sizeof(r->copy));
+	const struct facts *f = n > 0 ? facts_view(r->copy, n) : NULL;
+
+	if (f == NULL || f->issuer == issuer->id)
+		cache_remove(r->good, digest);
+}
+
+void
 recall_refuse(struct recall *r, const uint8_t digest[32], const struct config_issuer *issuer,
     enum verdict verdict, int64_t until_s, int64_t now_wall_s)
 {

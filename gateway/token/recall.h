@@ -105,6 +105,9 @@ enum verdict recall_answered(struct recall *recall, const struct recall_answer *
  */
 bool recall_keep(struct recall *recall, uint64_t ticket, const uint8_t digest[32],
     const struct facts *facts, int64_t now_wall_s);
+/* Forgets what this issuer said of the token of this digest; another's word stays. */
+void recall_forget(struct recall *recall, const uint8_t digest[32],
+    const struct config_issuer *issuer, int64_t now_wall_s);
 /*
  * Remembers a refusal by an issuer under a token's digest, or one made of it, and recalls it:
  * VERDICT_ACTIVE if there is none.

@@ -3,9 +3,8 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { asked } from '../harness/introspection.mjs';
+import { asked, asking, introspectionServer } from '../harness/introspection.mjs';
 import { jwksOf, mint, newKey } from '../harness/keys.mjs';
-import { rawBackend } from '../harness/raw.mjs';
 import { until } from '../harness/wait.mjs';
 
 const key = newKey('ES256');
@@ -83,4 +82,54 @@ test('a token too long for the cache does not pass without an answer beyond max_
   assert.equal((await ask(token)).status, 200);
   idp.forget(token);
   await until(async () => (await ask(token)).status === 401, 'the refusal', 4000);
+});
+
+test('one issuer says no, and what another said of the token stays', async (t) => {
+  const other = await introspectionServer();
+  t.after(() => other.stop());
+  const { api, idp, ask } = await asked(t, {
+    route: 'issuers = {"main"}',
+    more: 'rate = "1/h"',
+    sections: `issuer "second" { issuer = "https://second.test" audience = {"orders-api"}
+      ${asking(other, { more: 'negative_ttl = 0' })} }
+      route "second" { paths = {"/second"} upstream = "api" issuers = {"second"} }`,
+  });
+  idp.know('gold', { sub: 'ann' });
+  assert.equal((await ask('gold')).status, 200);
+  for (let i = 1; i <= 5; i += 1) {
+    assert.equal((await ask('gold', '/second')).status, 401);
+    assert.equal(other.calls, i);
+    assert.equal((await ask('gold')).status, 200);
+  }
+  assert.equal(idp.calls, 1);
+  assert.equal(api.seen.length, 6);
+});
+
+/** The same token with its ECDSA signature in its other form. */
+function twinOf(token) {
+  const [header, payload, signature] = token.split('.');
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+  const raw = Buffer.from(signature, 'base64url').toString('hex');
+  const s = (order - BigInt(`0x${raw.slice(64)}`)).toString(16).padStart(64, '0');
+  return `${header}.${payload}.${Buffer.from(raw.slice(0, 64) + s, 'hex').toString('base64url')}`;
+}
+
+test('another spelling of a token that was ended does not pass as stale', async (t) => {
+  const { idp, ask } = await house(t, {
+    workers: 1,
+    more: 'revalidate = 1',
+    route: 'max_staleness = 1 stale_if_error = 600',
+  });
+  const token = await mint(key, { jti: 'twin' });
+  const twin = twinOf(token);
+  idp.know(token);
+  idp.know(twin);
+  for (const one of [token, twin]) {
+    assert.equal((await ask(one)).status, 200);
+    await until(() => idp.callsFor(one) === 1, 'its question');
+  }
+  idp.forget(token);
+  await until(async () => (await ask(token)).status === 401, 'the refusal');
+  idp.mode = 'error';
+  await until(async () => (await ask(twin)).status === 503, 'the end of max_staleness', 4000);
 });
