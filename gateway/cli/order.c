@@ -2,13 +2,29 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "gateway/cli/plain.h"
 
 static void
 put_usage(FILE *out, const char *command, const struct verb *verb)
 {
 	fprintf(out, "gatehouse %s %s%s%s", command, verb->name,
 	    verb->usage[0] == '\0' ? "" : " ", verb->usage);
+}
+
+/* What is complained of may be quoted: out of a token, or by the database. */
+static void
+complain(const char *format, va_list ap)
+{
+	char *text;
+
+	if (vasprintf(&text, format, ap) < 0)
+		return;
+	plain_text(text);
+	fputs(text, stderr);
+	free(text);
 }
 
 int
@@ -18,7 +34,7 @@ order_wrong(const struct order *order, const char *format, ...)
 
 	fprintf(stderr, "gatehouse %s %s: ", order->command, order->verb->name);
 	va_start(ap, format);
-	vfprintf(stderr, format, ap);
+	complain(format, ap);
 	va_end(ap);
 	fprintf(stderr, "\nusage: ");
 	put_usage(stderr, order->command, order->verb);
@@ -32,7 +48,7 @@ order_failed(const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	vfprintf(stderr, format, ap);
+	complain(format, ap);
 	va_end(ap);
 	fprintf(stderr, "\n");
 	return CLI_FAILED;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/cli/plain.h"
 #include "gateway/cli/store.h"
 
 /*
@@ -55,7 +56,7 @@ row_json(const PGresult *result, int row)
 static void
 print_json(json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2));
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	printf("\n");
 	json_decref(value);
 }
@@ -78,9 +79,8 @@ join(const char *text)
 	return joined;
 }
 
-/* A cell as people read it; the caller frees it. */
 static char *
-cell_text(const PGresult *result, int row, int column)
+copy_cell(const PGresult *result, int row, int column)
 {
 	const char *text = PQgetvalue(result, row, column);
 	char *joined;
@@ -96,6 +96,17 @@ cell_text(const PGresult *result, int row, int column)
 		return joined;
 	free(joined);
 	return strdup(NOTHING);
+}
+
+/* A cell as people read it; the caller frees it. */
+static char *
+cell_text(const PGresult *result, int row, int column)
+{
+	char *text = copy_cell(result, row, column);
+
+	if (text != NULL)
+		plain_text(text);
+	return text;
 }
 
 /* Columns of a screen that a text takes: its characters. */

@@ -7,7 +7,6 @@
 
 #include "gateway/base/encode.h"
 #include "gateway/token/digest.h"
-#include "gateway/token/identity.h"
 #include "gateway/token/opaque.h"
 
 #define PARTS		3
@@ -87,7 +86,6 @@ static bool
 decode_jwt(struct token_text *t)
 {
 	struct span rest = t->text, part[PARTS];
-	const char *jti;
 	size_t n = 0;
 
 	while (n < PARTS && span_next(&rest, '.', &part[n]))
@@ -103,10 +101,11 @@ decode_jwt(struct token_text *t)
 		t->iss = "";
 	t->exp_s = token_text_seconds(json_object_get(t->claims, "exp"));
 	t->iat_s = token_text_seconds(json_object_get(t->claims, "iat"));
-	jti = json_string_value(json_object_get(t->claims, "jti"));
-	if (jti != NULL && jti[0] != '\0')
-		return (size_t)snprintf(t->jti, sizeof(t->jti), "%s", jti) < sizeof(t->jti);
-	identity_stand_in(span_make(t->text.p, part[0].n + 1 + part[1].n), t->jti);
+	t->jti = json_string_value(json_object_get(t->claims, "jti"));
+	if (t->jti == NULL || t->jti[0] == '\0') {
+		identity_stand_in(span_make(t->text.p, part[0].n + 1 + part[1].n), t->stand_in);
+		t->jti = t->stand_in;
+	}
 	return true;
 }
 

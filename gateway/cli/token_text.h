@@ -12,6 +12,7 @@
 
 #include "gateway/cli/order.h"
 #include "gateway/cli/store.h"
+#include "gateway/token/identity.h"
 #include "gateway/token/uuid.h"
 
 #define TOKEN_TEXT_MAX	65536
@@ -33,7 +34,8 @@ struct token_text {
 	json_t			*header;
 	json_t			*claims;
 	const char		*iss;		/* "" if it has none */
-	char			 jti[1024];	/* or what stands in for it */
+	const char		*jti;		/* or what stands in for it */
+	char			 stand_in[IDENTITY_STAND_IN + 1];
 	/* 0: none, or none that a calendar knows */
 	int64_t			 exp_s;
 	int64_t			 iat_s;
