@@ -51,7 +51,10 @@ enum fault exchange_may_act(struct request *r);
  * FAULT_COUNT, or what is wrong.
  */
 enum fault exchange_settle_claims(struct request *r);
-/* Reads a JSON object out of facts. FAULT_COUNT, or what is wrong: `malformed` if it is none. */
+/*
+ * Reads a JSON object out of facts; its values are good until the next is read. FAULT_COUNT, or
+ * what is wrong: `malformed` if it is none.
+ */
 enum fault exchange_parse(struct request *r, struct span json, enum fault malformed,
     const struct doc_value **object);
 /*

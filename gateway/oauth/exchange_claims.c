@@ -28,15 +28,14 @@ enum fault
 exchange_parse(struct request *r, struct span json, enum fault malformed,
     const struct doc_value **object)
 {
+	struct doc_value *values = r->gate->service->values;
 	char *text = arena_alloc(&r->arena, json.n);
-	size_t max = DOC_VALUES(json.n);
-	struct doc_value *values = arena_alloc(&r->arena, max * sizeof(*values));
 
-	if (text == NULL || values == NULL)
+	if (text == NULL)
 		return FAULT_NO_MEMORY;
 	memcpy(text, json.p, json.n);
 	*object = values;
-	return doc_parse(values, max, text, json.n) ? FAULT_COUNT : malformed;
+	return doc_parse(values, SERVICE_VALUES, text, json.n) ? FAULT_COUNT : malformed;
 }
 
 /* Reads the subject token's act, and counts who acted. */
@@ -138,6 +137,37 @@ room_for(const struct exchange *x, const struct acted *acted)
 	return room;
 }
 
+/* The members as an object of their own. {NULL, 0} without memory. */
+static struct span
+object_of(struct request *r, struct span members)
+{
+	struct text t = { arena_alloc(&r->arena, members.n + 1), 0, members.n + 1, false };
+
+	if (t.p == NULL)
+		return (struct span){ NULL, 0 };
+	text_char(&t, '{');
+	text_put(&t, span_skip(members, 1));
+	text_char(&t, '}');
+	return text_span(&t);
+}
+
+/*
+ * What others acted may be nested as deep, or have as many names, as can just be read: then it
+ * can't be read any more where it stands a level deeper, or names its issuer too.
+ */
+static enum fault
+check_members(struct request *r, const struct acted *acted)
+{
+	struct oauth *o = r->oauth;
+	const struct doc_value *claims;
+
+	o->claims = object_of(r, o->members);
+	if (o->claims.p == NULL)
+		return FAULT_NO_MEMORY;
+	return acted->n == 0 ? FAULT_COUNT :
+	    exchange_parse(r, o->claims, FAULT_EXCHANGE_SIZE, &claims);
+}
+
 enum fault
 exchange_settle_claims(struct request *r)
 {
@@ -163,7 +193,7 @@ exchange_settle_claims(struct request *r)
 	text_put(&t, SPAN(",\"" LINEAGE_CLAIM "\":"));
 	lineage_write(&t, x->subject.facts, own);
 	r->oauth->members = text_span(&t);
-	return t.cut ? FAULT_EXCHANGE_SIZE : FAULT_COUNT;
+	return t.cut ? FAULT_EXCHANGE_SIZE : check_members(r, &acted);
 }
 
 static void

@@ -48,6 +48,7 @@ struct oauth {
 	/* of the token, where it is not simply the client's; zero otherwise */
 	struct span		 subject;	/* sub */
 	struct span		 members;	/* further claims, each after a comma */
+	struct span		 claims;	/* the same as an object */
 	int64_t			 ends_s;	/* it lives no longer than until then */
 	bool			 as_jwt;	/* whatever the format of the client's tokens */
 	struct span		 issued_type;	/* issued_token_type of the answer */

@@ -42,14 +42,17 @@ service_open(struct gate *gate)
 	s->token_endpoint = span_of(make_endpoint(config));
 	s->book = book_new(gate->loop, gate->db, gate->shared, &client_book);
 	s->tools = alg_tools_new();
+	s->values = calloc(SERVICE_VALUES, sizeof(*s->values));
 	s->tokens = batch_new(gate->loop, gate->db, SQL_INSERT_TOKENS, token_columns, LONE_COLUMNS);
 	s->exchanged = batch_new(gate->loop, gate->db, SQL_INSERT_EXCHANGED,
 	    COLUMNS(token_columns));
 	s->patience_ms = gate->config->database->timeout_ms;
 	if (s->token_endpoint.p == NULL || s->book == NULL || s->tools == NULL ||
-	    s->tokens == NULL || s->exchanged == NULL ||
+	    s->values == NULL || s->tokens == NULL || s->exchanged == NULL ||
 	    !seal_derive(config->encryption_key, SEAL_REFRESH_TOKENS, &s->refresh_key) ||
-	    !seal_derive(config->encryption_key, SEAL_OPAQUE_TOKENS, &s->opaque_key)) {
+	    /* what was revoked was so by this issuer's name, and no row says whose it is */
+	    !seal_derive_for(s->issuer, config->encryption_key, SEAL_OPAQUE_TOKENS,
+	    &s->opaque_key)) {
 		log_error("the token service can't be opened: out of memory, or OpenSSL fails");
 		service_close(&s);
 	} else {
@@ -73,6 +76,7 @@ service_close(struct service **service)
 	seal_forget(&s->refresh_key);
 	seal_forget(&s->opaque_key);
 	chance_forget(&s->chance);
+	free(s->values);
 	free((char *)s->token_endpoint.p);
 	free(s);
 }

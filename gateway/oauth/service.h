@@ -7,11 +7,16 @@
 #include "gateway/conf/config.h"
 #include "gateway/request/gate.h"
 #include "gateway/token/chance.h"
+#include "gateway/token/doc.h"
+#include "gateway/token/facts.h"
 #include "gateway/token/seal.h"
 
 struct alg_tools;
 struct batch;
 struct book;
+
+/* No part of facts has more. */
+#define SERVICE_VALUES	DOC_VALUES(FACTS_MAX)
 
 struct service {
 	const struct config_token_service *config;
@@ -23,6 +28,7 @@ struct service {
 	struct batch		*exchanged;	/* of those that came of others' */
 	struct seal_key		 refresh_key;	/* refresh tokens are derived with it */
 	struct seal_key		 opaque_key;	/* and opaque ones tagged with it; the gate's too */
+	struct doc_value	*values;	/* SERVICE_VALUES of them, for one reading */
 	struct chance		 chance;	/* ids and secrets of new tokens */
 	uint64_t		 patience_ms;	/* for work that another request does */
 };

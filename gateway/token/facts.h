@@ -20,7 +20,7 @@
 /* No facts are larger: offsets have 16 bits. */
 #define FACTS_MAX	65535
 /* Changes with struct facts or the meaning of a part: other blocks in a cache are void. */
-#define FACTS_VERSION	4
+#define FACTS_VERSION	5
 
 enum facts_name {
 	FACTS_ISSUER,		/* iss */

@@ -312,6 +312,21 @@ find_custom_id(const struct maker *m, struct span *custom_id)
 	return value == NULL || (custom_id->p != NULL && is_plain(*custom_id));
 }
 
+/*
+ * A client that acts for itself is no user, even if a user has its name (RFC 9068 section 5); nor
+ * is it one where others act with what they exchanged for its token.
+ */
+static bool
+is_client(const struct maker *m)
+{
+	struct span subject = facts_get(m->facts, FACTS_SUBJECT);
+	struct span rest = facts_get(m->facts, FACTS_LINEAGE);
+	struct ancestor first;
+
+	return span_eq(facts_get(m->facts, FACTS_CLIENT), subject) ||
+	    (lineage_next(m->facts, &rest, &first) && span_eq(first.client, subject));
+}
+
 /* Kong's names, so that a backend written for it works unchanged. */
 static void
 put_headers(struct maker *m, struct span custom_id)
@@ -326,8 +341,7 @@ put_headers(struct maker *m, struct span custom_id)
 	put_header(m, "X-Consumer-Custom-ID", custom_id);
 	put_header(m, "X-Credential-Identifier", client.n > 0 ? client : consumer);
 	put_header(m, "X-Authenticated-Scope", facts_get(m->facts, FACTS_SCOPE));
-	/* A client that acts for itself is no user, even if a user has its name (RFC 9068, 5). */
-	if (!span_eq(client, subject))
+	if (!is_client(m))
 		put_header(m, "X-Authenticated-Userid", subject);
 	end_part(m, FACTS_HEADERS);
 }
@@ -412,9 +426,9 @@ facts_make(struct facts *room, const struct doc_value *claims, struct span kid,
 		return verdict;
 	put_part(&m, FACTS_KID, kid);
 	put_claims(&m);
-	put_headers(&m, custom_id);
 	if (!put_actors(&m) || !put_lineage(&m))
 		return VERDICT_MALFORMED;
+	put_headers(&m, custom_id);
 	if (m.text.cut)
 		return VERDICT_TOO_LARGE;
 	room->version = FACTS_VERSION;

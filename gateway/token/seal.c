@@ -15,7 +15,7 @@
 _Static_assert(1 + NONCE + TAG == SEAL_EXTRA, "what is written is as long");
 
 bool
-seal_derive(struct span secret, struct span purpose, struct seal_key *key)
+seal_derive_for(struct span whose, struct span secret, struct span purpose, struct seal_key *key)
 {
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *context = kdf == NULL ? NULL : EVP_KDF_CTX_new(kdf);
@@ -24,6 +24,8 @@ seal_derive(struct span secret, struct span purpose, struct seal_key *key)
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (char *)secret.p, secret.n),
 		OSSL_PARAM_construct_octet_string(
 		    OSSL_KDF_PARAM_INFO, (char *)purpose.p, purpose.n),
+		OSSL_PARAM_construct_octet_string(
+		    OSSL_KDF_PARAM_SALT, (char *)whose.p, whose.n),
 		OSSL_PARAM_construct_end(),
 	};
 	bool good = context != NULL &&
@@ -32,6 +34,12 @@ seal_derive(struct span secret, struct span purpose, struct seal_key *key)
 	EVP_KDF_CTX_free(context);
 	EVP_KDF_free(kdf);
 	return good;
+}
+
+bool
+seal_derive(struct span secret, struct span purpose, struct seal_key *key)
+{
+	return seal_derive_for(SPAN(""), secret, purpose, key);
 }
 
 void

@@ -23,7 +23,7 @@
 /* The purposes there are. */
 #define SEAL_SIGNING_KEYS	SPAN("signing keys")
 #define SEAL_REFRESH_TOKENS	SPAN("refresh tokens")
-#define SEAL_OPAQUE_TOKENS	SPAN("opaque tokens")
+#define SEAL_OPAQUE_TOKENS	SPAN("opaque tokens")	/* of one issuer: seal_derive_for() */
 
 struct seal_key {
 	uint8_t	bytes[SEAL_KEY_SIZE];
@@ -34,6 +34,9 @@ struct seal_key {
  * when done. False if OpenSSL can't.
  */
 bool seal_derive(struct span secret, struct span purpose, struct seal_key *key);
+/* The same for somebody's use only (RFC 5869's salt): others get another key. */
+bool seal_derive_for(struct span whose, struct span secret, struct span purpose,
+    struct seal_key *key);
 /* Wipes a key. */
 void seal_forget(struct seal_key *key);
 

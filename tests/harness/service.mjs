@@ -57,7 +57,7 @@ export const service = async (t, options) => join(t, await migrated(t), options)
 
 /* What tells tokens that were made here from made-up ones. */
 const tag = (text) =>
-  createHmac('sha256', Buffer.from(hkdfSync('sha256', KEY, '', 'opaque tokens', 32)))
+  createHmac('sha256', Buffer.from(hkdfSync('sha256', KEY, SELF, 'opaque tokens', 32)))
     .update(text)
     .digest()
     .subarray(0, 8);

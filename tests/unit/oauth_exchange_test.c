@@ -13,7 +13,8 @@
 #define OWN	"https://own.test"
 
 static struct config_token_service service_conf = { .exchange_depth = 4 };
-static struct service service = { .config = &service_conf, .issuer = SPAN(OWN) };
+static struct doc_value scratch[SERVICE_VALUES];
+static struct service service = { .config = &service_conf, .issuer = SPAN(OWN), .values = scratch };
 static const struct config_issuer own = { .issuer = OWN, .own = true };
 static struct oauth oauth;
 static struct exchange exchange;

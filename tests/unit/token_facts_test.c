@@ -86,6 +86,15 @@ START_TEST(a_client_is_no_user)
 	check_part(f, FACTS_SUBJECT, "app");
 	check_part(f, FACTS_HEADERS, "X-Consumer-ID: app\r\nX-Consumer-Username: app\r\n"
 	    "X-Credential-Identifier: app\r\n");
+	/* nor where another client acts with what its token was exchanged for */
+#define EXCHANGED(first) "{\"iss\":\"i\",\"sub\":\"app\",\"client_id\":\"bff\",\"lineage\":" \
+	"[{\"jti\":\"1\",\"client_id\":\"" first "\"},{\"jti\":\"2\",\"client_id\":\"x\"}]}"
+	wish.lineage = true;
+	check_part(facts_of(EXCHANGED("app")), FACTS_HEADERS, "X-Consumer-ID: bff\r\n"
+	    "X-Consumer-Username: bff\r\nX-Credential-Identifier: bff\r\n");
+	check_part(facts_of(EXCHANGED("web")), FACTS_HEADERS, "X-Consumer-ID: bff\r\n"
+	    "X-Consumer-Username: bff\r\nX-Credential-Identifier: bff\r\n"
+	    "X-Authenticated-Userid: app\r\n");
 }
 END_TEST
 
