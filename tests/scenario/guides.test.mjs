@@ -18,17 +18,29 @@ const VALUES = {
 };
 const files = { 'acme.json': jwksOf(newKey('RS256')) };
 
+const complete = (text) => text.replace(/\$\{(\w+)\}/g, (_, variable) => VALUES[variable]);
+const check = (text) =>
+  command(['-t', '-c', 'gatehouse.conf'], { conf: complete(text), files });
+
 for (const name of guides) {
-  const blocks = [...read(name).matchAll(/^```conf\n(.*?)^```$/gms)].map(([, text]) => text);
+  const all = [...read(name).matchAll(/^```conf(?: (\w+))?\n(.*?)^```$/gms)];
+  const blocks = all.filter(([, section]) => section === undefined).map(([, , text]) => text);
+  const parts = all.filter(([, section]) => section !== undefined);
   test(`${name} has configurations`, () => assert.ok(blocks.length > 0));
   blocks.forEach((text, i) =>
     test(`${name}, configuration ${i + 1} is accepted without a warning`, async () => {
-      const conf = text.replace(/\$\{(\w+)\}/g, (_, variable) => VALUES[variable]);
-      const end = await command(['-t', '-c', 'gatehouse.conf'], { conf, files });
+      const end = await check(text);
       assert.equal(end.code, 0, end.stderr);
       assert.doesNotMatch(end.stderr + end.stdout, /warn/i);
     }),
   );
+  for (const [, section, text] of parts)
+    test(`${name}, lines for the section ${section} are accepted there`, async () => {
+      const begin = new RegExp(`^${section} "\\w+" \\{$`, 'm');
+      assert.match(blocks[0], begin);
+      const end = await check(blocks[0].replace(begin, (line) => `${line}\n${text}`));
+      assert.equal(end.code, 0, end.stderr);
+    });
   test(`${name} names directives that there are`, async () => {
     const { stdout } = await command(['directives']);
     const known = new Set(stdout.match(/\b[a-z][a-z0-9_]+\b(?= =)/g));
