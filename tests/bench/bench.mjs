@@ -10,6 +10,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.mjs';
 import { goalsReport } from './goals.mjs';
+import { measureRevocation, revocationReport } from './idp_revocation.mjs';
 import { measureCase } from './measure.mjs';
 import { measureMemory, memoryReport } from './memory.mjs';
 import { PEERS } from './peers.mjs';
@@ -24,6 +25,12 @@ import { makeTokens } from './tokens.mjs';
 
 /** Not a case of load: what a connection, a request and a token take, of memory. */
 const MEMORY = { name: 'memory' };
+/** No load either: how soon a token is refused that its issuer has ended. */
+const REVOCATION = { name: 'idp-revocation' };
+const OTHERS = new Map([
+  [MEMORY, measureMemory],
+  [REVOCATION, measureRevocation],
+]);
 const LOADS = [...CASES, ...TOKEN_CASES];
 const EVERYBODY = [...PEERS, ...TOKEN_PEERS];
 const POSTGRES = ['psql', '--version'];
@@ -40,6 +47,8 @@ function pick(all, names, what) {
   });
 }
 
+const everyCase = [...LOADS, ...OTHERS.keys()];
+
 function options() {
   const text = { type: 'string' };
   const names = ['rounds', 'seconds', 'connections', 'threads', 'case', 'peers'];
@@ -54,7 +63,7 @@ function options() {
     if (Number.isInteger(value) && value > 0) return value;
     throw new Error(`--${name} must be a whole number above 0, not "${values[name]}"`);
   };
-  const all = values.smoke ? LOADS.filter(({ smoke }) => smoke) : [...LOADS, MEMORY];
+  const all = values.smoke ? LOADS.filter(({ smoke }) => smoke) : everyCase;
   const usual = values.smoke ? EVERYBODY.filter(({ name }) => !SLOW.includes(name)) : EVERYBODY;
   return {
     smoke: values.smoke,
@@ -62,7 +71,7 @@ function options() {
     seconds: number('seconds', values.smoke ? 1 : 2),
     connections: number('connections', 64),
     threads: number('threads', 1),
-    cases: values.case === undefined ? all : pick([...LOADS, MEMORY], values.case, 'case'),
+    cases: values.case === undefined ? all : pick(everyCase, values.case, 'case'),
     peers: values.peers === undefined ? usual : pick(EVERYBODY, values.peers, 'peer'),
   };
 }
@@ -122,11 +131,13 @@ function save(head, found, name) {
     ...summaryReports(cases),
     ...goalsReport(found),
     ...(found.has(MEMORY.name) ? [memoryReport(found.get(MEMORY.name))] : []),
+    ...(found.has(REVOCATION.name) ? [revocationReport(found.get(REVOCATION.name))] : []),
     ...cases.map(caseReport),
     '',
   ].join('\n\n');
   const raw = cases.map(({ item, samples }) => [item.name, Object.fromEntries(samples)]);
-  const results = { ...Object.fromEntries(raw), memory: found.get(MEMORY.name) };
+  const others = [...OTHERS.keys()].map(({ name }) => [name, found.get(name)]);
+  const results = Object.fromEntries([...raw, ...others]);
   const file = join(FOLDER, name);
   writeFileSync(`${file}.md`, text);
   writeFileSync(`${file}.json`, `${JSON.stringify(results, null, 2)}\n`);
@@ -143,7 +154,7 @@ async function main() {
   let text = '';
   for (const item of given.cases) {
     if (tally.failed > 0) return;
-    const measured = item === MEMORY ? measureMemory : runCase.bind(null, item);
+    const measured = OTHERS.get(item) ?? runCase.bind(null, item);
     found.set(item.name, await measured(given, made));
     if (tally.failed > 0) return;
     // after each case: an end before the end of all leaves what was measured

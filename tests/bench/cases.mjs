@@ -14,6 +14,7 @@
 //   express    the demo API is the backend
 //   workers    of the proxies, instead of two
 //   yard       the peer that ratios are taken to, instead of nginx
+//   asked      peers that ask the issuer are among them
 //   verify     what `openssl speed` calls the signature: its time is measured beside
 //   peers      who is measured, in this order
 //   smoke      part of the short run
@@ -95,6 +96,33 @@ const ROWS = [
     status: 401,
     yard: 'haproxy-jwt',
     peers: CHECKING,
+  },
+  {
+    name: 'introspected',
+    title: 'One cached token, its issuer asked',
+    asked: true,
+    yard: 'gatehouse',
+    peers: ['nginx', 'gatehouse', 'gatehouse-introspect', 'gatehouse-both'],
+  },
+  {
+    name: 'introspected-10k',
+    title: '10,000 cached tokens (RS256), their issuer asked',
+    pool: 'rs256',
+    warm: true,
+    asked: true,
+    yard: 'gatehouse',
+    peers: ['nginx', 'gatehouse', 'gatehouse-introspect', 'gatehouse-both'],
+  },
+  {
+    name: 'introspected-rate',
+    title: '5,000 requests/s, 1,000 tokens (RS256), their issuer asked',
+    pool: 'rs256',
+    count: 1_000,
+    rate: 5_000,
+    warm: true,
+    asked: true,
+    yard: 'gatehouse',
+    peers: ['gatehouse', 'gatehouse-introspect', 'gatehouse-both'],
   },
   { name: 'answer-1k', title: '1 KB answers', answer: 'kb1', peers: PASSING },
   { name: 'answer-100k', title: '100 KB answers', answer: 'kb100', peers: PASSING },

@@ -1,6 +1,7 @@
 // The lines that Gatehouse is to stay below (or above), and whether it does: one row each. They
 // are ratios inside one run; a row whose cases were not run is left out.
 
+import { longest, mostPassed } from './idp_revocation.mjs';
 import { median, pairs, quotient, table } from './report.mjs';
 
 const cpu = (s) => s.cpuUs;
@@ -11,6 +12,10 @@ const p99 = (s) => s.p99Ms;
 /* Gatehouse to a peer, in one case: the median over the rounds. */
 const to = (peer, of) => (one) =>
   pairs(one.samples.get('gatehouse'), one.samples.get(peer), quotient(of)).median;
+
+/* Gatehouse set up in another way, to a peer. */
+const asks = (name, peer, of) => (one) =>
+  pairs(one.samples.get(name), one.samples.get(peer), quotient(of)).median;
 
 /* Two cases meet the machine at different times, so each is taken to nginx first. */
 const toOneToken = (many, one) => to('nginx', cpu)(many) / to('nginx', cpu)(one);
@@ -39,6 +44,10 @@ const ofSigning = (jwt) => median(jwt.openssl) / own(cpu)(jwt);
 const most = (limit) => ({ limit: `<= ${limit}`, met: (value) => value <= limit });
 const least = (limit) => ({ limit: `>= ${limit}`, met: (value) => value >= limit });
 
+const ONE = 'introspected';
+const BOTH = 'gatehouse-both';
+const REVOKED = 'idp-revocation';
+
 const GOALS = [
   ['cached token, CPU to nginx', most(1), to('nginx', cpu), 'one-token'],
   ['the same, later', most(0.8), to('nginx', cpu), 'one-token'],
@@ -61,6 +70,14 @@ const GOALS = [
     'forged tokens, each another, CPU to HAProxy',
     ...[most(0.6), to('haproxy-jwt', cpu), 'forged-once'],
   ],
+  [
+    'introspected token, cached: CPU to nginx',
+    ...[most(1), asks('gatehouse-introspect', 'nginx', cpu), ONE],
+  ],
+  ['the same, to local', most(1.05), asks('gatehouse-introspect', 'gatehouse', cpu), ONE],
+  ['both, revalidate = 1: CPU to local', most(1.05), asks(BOTH, 'gatehouse', cpu), ONE],
+  ['the same, p50', most(1.05), asks(BOTH, 'gatehouse', p50), ONE],
+  ['the same, p99', most(1.1), asks(BOTH, 'gatehouse', p99), ONE],
   ['new connection, CPU to nginx', most(1), to('nginx', cpu), 'new-connection'],
   ['10 MB answers, MB/s to HAProxy', least(1), to('haproxy', rate), 'answer-10m'],
   ['Express at 1,000/s, p50 to nginx', most(1), to('nginx', p50), 'express'],
@@ -86,6 +103,8 @@ const GOALS = [
     'five million rows, requests/s to an empty table',
     ...[least(0.85), to('gatehouse-empty', rate), 'rows-5m'],
   ],
+  ['a token ended by its issuer, revalidate = 1: longest in ms', most(2000), longest(0), REVOKED],
+  ['the same, max_staleness = 0: requests that passed', most(0), mostPassed(3), REVOKED],
   [
     'memory at rest, to HAProxy',
     most(1),

@@ -7,7 +7,7 @@
 // `connections` with requests under way of `open` ones; keys as makeTokens gives them.
 
 import { BINARY } from '../harness/gateway.mjs';
-import { POOLS, SECRET_ISSUER } from './tokens.mjs';
+import { AUDIENCE, POOLS, SECRET_ISSUER } from './tokens.mjs';
 
 export const NGINX = '/usr/sbin/nginx';
 const HAPROXY = '/usr/sbin/haproxy';
@@ -24,6 +24,16 @@ export const ANSWERS = {
   kb100: 'one hundred kilobytes of text, 64 bytes in each of 1,600 lines.\n'.repeat(1_600),
   mb10: 'ten megabytes of plain text, 64 bytes in each of 163,840 lines.\n'.repeat(163_840),
 };
+
+/* What the backend says as a provider that is asked about a token. */
+const INTROSPECTED = JSON.stringify({
+  active: true,
+  client_id: 'web-shop',
+  sub: 'f:0b9f:ann',
+  aud: AUDIENCE,
+  scope: 'orders:read',
+  token_type: 'Bearer',
+});
 
 /** A configuration of nginx: it writes nothing, and never closes a kept connection by itself. */
 export const nginx = (workers, connections, http) => `daemon off;
@@ -65,6 +75,7 @@ export const BACKEND = {
     listen 127.0.0.1:${port} backlog=4096;
     default_type application/json;
     location = /status { stub_status; }
+    location = /introspect { return 200 '${INTROSPECTED}'; }
 ${
       item.silent === undefined
         ? ''
@@ -163,6 +174,67 @@ ${Object.values(keys.jwk)
 </Location>
 `;
 
+/* Its files, with `lines` more in the section of the issuer. */
+const gatehouse =
+  (lines) =>
+  ({ port, adminPort, backend, workers, connections, open, keys, item, ...site }) => ({
+    'jwks.json': JSON.stringify(keys.jwks),
+    'secret.json': JSON.stringify(keys.secretJwks),
+    'gatehouse.conf': `workers = ${workers}
+access_log = "off"
+error_log = "-"
+max_connections = ${open + 64}
+shared_memory {
+  token_cache = "${item.cache ?? (item.pool === 'hs256' ? '1G' : '64M')}"
+}
+listen "127.0.0.1:${port}" { }
+admin "127.0.0.1:${adminPort}" { }
+issuer "keycloak" {
+  issuer = "${site.issuer}"
+  audience = {"${site.audience}"}
+  jwks_file = "jwks.json"
+${lines({ backend })}}
+${
+  item.pool !== 'hs256'
+    ? ''
+    : `issuer "mill" {
+  issuer = "${SECRET_ISSUER}"
+  audience = {"${site.audience}"}
+  algorithms = {"HS256"}
+  jwks_file = "secret.json"
+}
+`
+}upstream "api" {
+  servers = {"http://127.0.0.1:${backend}"}
+  keepalive = ${connections}
+}
+route "all" {
+  paths = {"/"}
+  upstream = "api"
+}
+`,
+  });
+
+/* How the backend is asked about tokens; every token may be new at once. */
+const asking = (validate, lines) => ({ backend }) => `  validate = "${validate}"
+  introspection {
+    endpoint = "http://127.0.0.1:${backend}/introspect"
+    client_id = "gatehouse"
+    client_secret = "of the benchmark"
+    calls = 1000
+    rate = ""
+    ${lines}
+  }
+`;
+
+const GATEHOUSE = {
+  version: [BINARY, '-V'],
+  command: BINARY,
+  args: () => ['-c', 'gatehouse.conf'],
+  caches: true,
+  files: gatehouse(() => ''),
+};
+
 export const PEERS = [
   {
     name: 'direct',
@@ -229,50 +301,22 @@ export const PEERS = [
     caches: true,
     files: (site) => ({ 'httpd.conf': apache(site) }),
   },
+  { ...GATEHOUSE, name: 'gatehouse', title: 'Gatehouse, token checked', refuses: true },
   {
-    name: 'gatehouse',
-    title: 'Gatehouse, token checked',
-    version: [BINARY, '-V'],
-    command: BINARY,
-    args: () => ['-c', 'gatehouse.conf'],
+    ...GATEHOUSE,
+    name: 'gatehouse-introspect',
+    title: 'Gatehouse, the issuer asked',
+    // this provider calls every token good
+    refuses: false,
+    asks: true,
+    files: gatehouse(asking('introspect', 'introspection_ttl = 60')),
+  },
+  {
+    ...GATEHOUSE,
+    name: 'gatehouse-both',
+    title: 'Gatehouse, both, asked every second',
     refuses: true,
-    caches: true,
-    files: ({ port, adminPort, backend, workers, connections, open, keys, item, ...site }) => ({
-      'jwks.json': JSON.stringify(keys.jwks),
-      'secret.json': JSON.stringify(keys.secretJwks),
-      'gatehouse.conf': `workers = ${workers}
-access_log = "off"
-error_log = "-"
-max_connections = ${open + 64}
-shared_memory {
-  token_cache = "${item.cache ?? (item.pool === 'hs256' ? '1G' : '64M')}"
-}
-listen "127.0.0.1:${port}" { }
-admin "127.0.0.1:${adminPort}" { }
-issuer "keycloak" {
-  issuer = "${site.issuer}"
-  audience = {"${site.audience}"}
-  jwks_file = "jwks.json"
-}
-${
-  item.pool !== 'hs256'
-    ? ''
-    : `issuer "mill" {
-  issuer = "${SECRET_ISSUER}"
-  audience = {"${site.audience}"}
-  algorithms = {"HS256"}
-  jwks_file = "secret.json"
-}
-`
-}upstream "api" {
-  servers = {"http://127.0.0.1:${backend}"}
-  keepalive = ${connections}
-}
-route "all" {
-  paths = {"/"}
-  upstream = "api"
-}
-`,
-    }),
+    asks: true,
+    files: gatehouse(asking('both', 'revalidate = 1')),
   },
 ];

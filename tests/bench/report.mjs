@@ -30,6 +30,7 @@ const percent = (value) => `${Math.round(value * 100)} %`;
 
 const bulk = ({ answer, upload }) => answer !== undefined || upload !== undefined;
 const service = (item) => item.service === true;
+const asked = (item) => item.asked === true;
 
 // one row a column of the table of peers: null where a peer has no such figure; `only`: the cases
 const COLUMNS = [
@@ -42,6 +43,7 @@ const COLUMNS = [
   { head: 'p99 ms', of: (s) => s.p99Ms, show: fixed(2), range: true },
   { head: 'p99.9 ms', of: (s) => s.p999Ms, show: fixed(2) },
   { head: 'max ms', of: (s) => s.maxMs, show: fixed(1), range: true, only: service },
+  { head: 'questions/s', of: (s) => s.callsPerSecond, show: whole, range: true, only: asked },
   { head: 'rows', of: (s) => s.rows, show: whole, range: true, only: service },
   { head: 'PSS MB, at rest', of: (s) => s.restMb, show: fixed(1) },
   { head: 'loaded', of: (s) => s.loadedMb, show: fixed(1) },

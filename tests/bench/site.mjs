@@ -29,7 +29,8 @@ async function startOne(row, site, token) {
     await until(answers, `${name} to answer`, PATIENCE_MS);
     return server;
   };
-  const peer = { ...row, url, server: await start() };
+  const { adminPort } = site;
+  const peer = { ...row, url, adminPort, server: await start() };
   peer.restMb = pssOf(family(peer.server.pid));
   /** Ends it and starts another in its place, which has seen no token but the good one. */
   peer.renew = async () => {
@@ -75,6 +76,14 @@ export async function startAll(item, { peers, connections }, keys, tokens) {
   };
 }
 
+/** Answers of an issuer that was asked by this peer, since it started. */
+export async function introspections({ asks, adminPort }) {
+  if (!asks) return 0;
+  const { body } = await get(`http://127.0.0.1:${adminPort}/metrics`);
+  const lines = body.match(/^gatehouse_introspections_total\{.*\} \d+$/gm) ?? [];
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').pop()), 0);
+}
+
 /** Requests the backend has answered since it started; null if it doesn't count them. */
 export async function reached(backend) {
   if (backend.name === EXPRESS.name) return null;
@@ -101,11 +110,13 @@ export async function checkAnswers({ backend, peers }, item, tokens) {
     expect(`${peer.name}, ${item.name}`, await probe(peer, { ...item, token, body }));
     if (!peer.refuses) continue;
     const before = await reached(backend);
+    const asked = await introspections(peer);
     for (const name of REFUSED) {
       const bad = name && tokens[name];
       expect(`${peer.name}, token ${name}`, await probe(peer, { path, token: bad, status: 401 }));
     }
-    const passed = before === null ? 0 : (await reached(backend)) - before - 1;
+    const more = (await introspections(peer)) - asked;
+    const passed = before === null ? 0 : (await reached(backend)) - before - 1 - more;
     expect(`${peer.name}, refusals`, passed === 0 ? null : `${passed} reached the backend`);
   }
 }
