@@ -3,7 +3,8 @@
  *
  * A name in the record's list is a client's, of any issuer, or that of a consumer of our own. Where
  * it begins with an issuer's title and a slash, it is that issuer's and nobody else's, so no client
- * of another issuer can take a name that would match. Another issuer's consumers are known by
+ * of another issuer can take a name that would match; nor can one where that issuer is configured
+ * no more. Another issuer's consumers are known by
  * whatever claim is configured, often a name that users choose: a bare entry doesn't mean them.
  */
 #include "gateway/base/text.h"
@@ -54,6 +55,23 @@ issuer_in(const struct request *r, struct span name, struct span *rest)
 	return NULL;
 }
 
+/*
+ * True if the name may be meant as one of an issuer, though none of that title is configured: its
+ * section is gone, and what was one issuer's must not become a name that any other can give.
+ */
+static bool
+is_of_unknown_issuer(struct span name)
+{
+	/* what titles are made of (conf/build.c) */
+	static const char accepted[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	size_t n = 0;
+
+	while (n < name.n && name.p[n] != '\0' && strchr(accepted, name.p[n]) != NULL)
+		n++;
+	return n > 0 && n < name.n && name.p[n] == '/';
+}
+
 /* True if the token is one of this entry of the list. */
 static bool
 matches(const struct request *r, struct span name)
@@ -67,8 +85,9 @@ matches(const struct request *r, struct span name)
 	if (issuer != NULL)
 		return issuer == subject->issuer && (span_eq(rest, SPAN("*")) ||
 		    (rest.n > 0 && (span_eq(rest, client) || span_eq(rest, consumer))));
-	return name.n > 0 && (span_eq(name, client) ||
-	    (subject->issuer->own && span_eq(name, consumer)));
+	if (subject->issuer->own)
+		return name.n > 0 && (span_eq(name, client) || span_eq(name, consumer));
+	return name.n > 0 && span_eq(name, client) && !is_of_unknown_issuer(name);
 }
 
 /* True if the token is the client's own: issued to it here, for itself. */

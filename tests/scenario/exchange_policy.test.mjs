@@ -137,7 +137,9 @@ test('whose tokens: a name, an issuer’s name, all of an issuer', async () => {
     ['main/desk', 'main'],
     ['other/shop', 'other', 'named'],
     ['other/*', 'other', 'named', 'slash', 'odd'],
-    ['a/b', 'odd'],
+    /* the issuer "a" may have been there once: then nobody else's clients are meant */
+    ['a/b'],
+    ['other/a/b', 'odd'],
     ['*'],
     ['self/'],
     ['shop/*'],
