@@ -126,6 +126,30 @@ test('a token of a long jti can be revoked by who operates', async () => {
   assert.equal((await ask(subject)).status, 401);
 });
 
+/* The order of P-256: with s, n - s too is a signature. */
+const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+function respelled(token) {
+  const [header, payload, text] = token.split('.');
+  const bytes = Buffer.from(text, 'base64url');
+  const s = (ORDER - BigInt(`0x${bytes.toString('hex', 32)}`)).toString(16).padStart(64, '0');
+  const signature = Buffer.concat([bytes.subarray(0, 32), Buffer.from(s, 'hex')]);
+  return [header, payload, signature.toString('base64url')].join('.');
+}
+
+for (const more of [{}, { jti: undefined }])
+  test(`a signature can be spelled twice, a lineage not: ${Object.keys(more)}`, async () => {
+    const subject = await mint(key, more);
+    const again = respelled(subject);
+    const child = await exchanged(bff, subject);
+    const tokens = [subject, again, child, respelled(child), await exchanged(box, again)];
+    tokens.push(await exchanged(box, respelled(child)));
+    const statuses = () => Promise.all(tokens.map(async (token) => (await ask(token)).status));
+    assert.deepEqual(new Set(await statuses()), new Set([200]));
+    assert.equal((await house.revoke(warden, again)).status, 200);
+    assert.deepEqual(new Set(await statuses()), new Set([401]));
+  });
+
 test('what was revoked stays so under another name of the token service', async (t) => {
   const there = await tokenHouse(t, parts);
   const judge = await there.client({ revocation: 'any' });
