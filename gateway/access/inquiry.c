@@ -19,11 +19,9 @@
 bool
 inquiry_is_opaque(struct span token)
 {
-	size_t dots = 0;
+	const char *end = token.p + token.n, *dot = memchr(token.p, '.', token.n);
 
-	for (size_t i = 0; i < token.n; i++)
-		dots += token.p[i] == '.';
-	return dots < 2;
+	return dot == NULL || memchr(dot + 1, '.', (size_t)(end - dot - 1)) == NULL;
 }
 
 void

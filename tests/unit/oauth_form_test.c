@@ -90,6 +90,43 @@ START_TEST(refuses_what_is_malformed)
 }
 END_TEST
 
+/* A value of plain bytes with one thing in it, `text`, wherever it stands. */
+static void
+ck_everywhere(struct span text, enum form_result expected, struct span decoded)
+{
+	enum { PLAIN = 37 };
+	char form_text[2 + PLAIN + 8], wanted[PLAIN + 8];
+
+	for (size_t before = 0; before <= PLAIN; before++) {
+		size_t after = PLAIN - before;
+
+		memset(form_text, 'x', sizeof(form_text));
+		memset(wanted, 'x', sizeof(wanted));
+		memcpy(form_text, "a=", 2);
+		memcpy(form_text + 2 + before, text.p, text.n);
+		memcpy(wanted + before, decoded.p, decoded.n);
+		enum form_result got = parse(span_make(form_text, 2 + PLAIN + text.n));
+		ck_assert_int_eq(got, expected);
+		if (got == FORM_FINE)
+			ck_assert_span(form_get(&form, SPAN("a")),
+			    span_make(wanted, before + decoded.n + after));
+	}
+}
+
+START_TEST(what_is_not_plain_is_found_wherever_it_stands)
+{
+	ck_everywhere(SPAN("%41"), FORM_FINE, SPAN("A"));
+	ck_everywhere(SPAN("+"), FORM_FINE, SPAN(" "));
+	ck_everywhere(SPAN("%c3%A4"), FORM_FINE, SPAN("\xc3\xa4"));
+	ck_everywhere(SPAN("\xc3\xa4"), FORM_FINE, SPAN("\xc3\xa4"));
+	ck_everywhere(SPAN("%zz"), FORM_MALFORMED, SPAN(""));
+	ck_everywhere(SPAN("%00"), FORM_MALFORMED, SPAN(""));
+	ck_everywhere(SPAN("\0"), FORM_MALFORMED, SPAN(""));
+	ck_everywhere(SPAN("\xc3"), FORM_MALFORMED, SPAN(""));
+	ck_everywhere(SPAN("\xff"), FORM_MALFORMED, SPAN(""));
+}
+END_TEST
+
 START_TEST(parameters_are_bounded)
 {
 	static char many[8 * (FORM_PARAMS_MAX + 1)];
@@ -106,4 +143,4 @@ END_TEST
 
 SUITE_RUN("oauth_form", reads_what_is_there, what_has_no_value_is_not_there,
     a_parameter_comes_once, audience_and_resource_may_be_repeated, refuses_what_is_malformed,
-    parameters_are_bounded)
+    what_is_not_plain_is_found_wherever_it_stands, parameters_are_bounded)
