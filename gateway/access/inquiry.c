@@ -61,18 +61,24 @@ clean_up(void *who)
 }
 
 void
-inquiry_join(struct inquiry *i, struct inquirer *who, struct request *r)
+inquiry_stand(struct inquirer **list, struct inquirer *who, struct request *r)
 {
 	if (who->request == NULL) {
 		who->request = r;
 		arena_defer(&r->arena, &who->cleanup, clean_up, who);
 	}
-	who->end = INQUIRY_UNDER_WAY;
-	who->next = i->waiting;
+	who->next = *list;
 	if (who->next != NULL)
 		who->next->link = &who->next;
-	who->link = &i->waiting;
-	i->waiting = who;
+	who->link = list;
+	*list = who;
+}
+
+void
+inquiry_join(struct inquiry *i, struct inquirer *who, struct request *r)
+{
+	who->end = INQUIRY_UNDER_WAY;
+	inquiry_stand(&i->waiting, who, r);
 }
 
 /* All who wait are told how it ended, and go on. */

@@ -70,6 +70,8 @@ struct inquiry *inquiry_new(struct introspector *in, struct respondent *whom,
 /* Wipes and frees it. */
 void inquiry_free(struct inquiry *i);
 
+/* Puts a request in front of a list of those that wait; it leaves by inquiry_leave(). */
+void inquiry_stand(struct inquirer **list, struct inquirer *who, struct request *r);
 /* The request waits for it. */
 void inquiry_join(struct inquiry *i, struct inquirer *who, struct request *r);
 /* Whoever waits no more. Safe in any state. */

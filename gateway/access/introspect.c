@@ -11,11 +11,12 @@
  */
 #include "gateway/access/access.h"
 #include "gateway/access/introspector.h"
+#include "gateway/access/staleness.h"
 #include "gateway/base/clock.h"
 #include "gateway/token/opaque.h"
 
-#define ENDPOINT_STALENESS_S	60	/* max_staleness where there is no route */
-#define NEVER			INT64_MAX
+/* whoever was woken may not have needed the place */
+#define QUEUE_POLL_MS		100
 
 /* What came of the issuers that were asked so far. */
 enum asking_outcome {
@@ -41,80 +42,6 @@ struct asking {
 	enum verdict		 verdict;	/* REFUSED */
 };
 
-/* How old knowledge may be, for this request and this token. */
-struct bounds {
-	int64_t	hard_s;		/* beyond it the issuer must be asked; 0: always */
-	int64_t	stale_s;	/* so much more if it doesn't answer */
-};
-
-static bool
-is_verified(const struct facts *f)
-{
-	return f->key != 0;
-}
-
-static struct bounds
-bounds_of(const struct request *r, const struct config_issuer *issuer, const struct facts *f)
-{
-	const struct config_route *route = r->route == NULL ? NULL : r->route->config;
-	struct bounds b = { ENDPOINT_STALENESS_S, 0 };
-
-	if (route != NULL)
-		b = (struct bounds){ (int64_t)route->max_staleness_s,
-			(int64_t)route->stale_if_error_s };
-	if (!is_verified(f) && b.hard_s > (int64_t)issuer->introspection.ttl_s)
-		b.hard_s = (int64_t)issuer->introspection.ttl_s;
-	return b;
-}
-
-/* Seconds since the issuer said so, or since the token was first seen. */
-static int64_t
-age_of(const struct request *r, const struct facts *f)
-{
-	int64_t age_s = loop_wall_s(r->gate->loop) - f->known_s;
-
-	if (f->asked_us != 0) {
-		uint64_t now_us = clock_us();
-		int64_t ran_s = f->asked_us > now_us ? 0 :
-		    (int64_t)((now_us - f->asked_us) / 1000000);
-		/* a machine that was suspended is older than it ran */
-		return age_s > ran_s + 1 ? age_s : ran_s;
-	}
-	/* workers' clocks differ by a turn of their loops; one that was set back tells nothing */
-	return age_s >= 0 ? age_s : age_s == -1 ? 0 : NEVER;
-}
-
-/*
- * True for what was verified here and must not pass before its issuer was asked: it ended the token
- * once, or the cache has no room for its facts, and how long they have been known is known nowhere.
- */
-static bool
-needs_answer(const struct request *r, const struct facts *f)
-{
-	return f->asked_us == 0 && (f->size > CACHE_VALUE_MAX ||
-	    inquiry_suspects(r->gate->shared, f, loop_wall_s(r->gate->loop)));
-}
-
-static bool
-is_fresh(const struct request *r, const struct config_issuer *issuer, const struct facts *f)
-{
-	if (needs_answer(r, f))
-		return false;
-	return age_of(r, f) < bounds_of(r, issuer, f).hard_s;
-}
-
-/* True if the facts would do for want of an answer; not if their token was ever ended. */
-static bool
-may_be_stale(const struct request *r, const struct config_issuer *issuer, const struct facts *f)
-{
-	struct bounds b = bounds_of(r, issuer, f);
-
-	if (b.stale_s == 0 || needs_answer(r, f) || (is_verified(f) &&
-	    inquiry_suspects(r->gate->shared, f, loop_wall_s(r->gate->loop))))
-		return false;
-	return age_of(r, f) < b.hard_s + b.stale_s;
-}
-
 static void
 put_question(struct question *q, const struct request *r, const struct config_issuer *issuer,
     const struct facts *f)
@@ -130,12 +57,12 @@ put_question(struct question *q, const struct request *r, const struct config_is
 static void
 renew_unseen(const struct request *r, const struct config_issuer *issuer, const struct facts *f)
 {
-	int64_t half_s = (bounds_of(r, issuer, f).hard_s + 1) / 2;
+	int64_t half_s = (staleness_most_s(r, issuer, f) + 1) / 2;
 	int64_t due_s = (int64_t)issuer->introspection.revalidate_s;
 	struct question q;
 
 	if (issuer->validate != VALIDATE_BOTH ||
-	    (f->asked_us != 0 && age_of(r, f) < (due_s < half_s ? due_s : half_s)))
+	    (f->asked_us != 0 && staleness_age_s(r, f) < (due_s < half_s ? due_s : half_s)))
 		return;
 	put_question(&q, r, issuer, f);
 	introspector_refresh(r->gate->introspector, &q);
@@ -242,7 +169,7 @@ static bool
 is_usable(const struct request *r, const struct facts *f, uint64_t began_us)
 {
 	return began_us >= r->asking->arrived_us ||
-	    age_of(r, f) < bounds_of(r, r->asking->question.issuer, f).hard_s;
+	    staleness_age_s(r, f) < staleness_most_s(r, r->asking->question.issuer, f);
 }
 
 enum look {
@@ -326,6 +253,25 @@ wait_elsewhere(struct request *r)
 	return ASK_NEXT;
 }
 
+/* All places are taken; false: for too long. */
+static bool
+wait_for_place(struct request *r)
+{
+	struct asking *a = r->asking;
+	uint64_t now_ms = loop_now_ms(r->gate->loop);
+
+	if (a->deadline_ms == 0)
+		a->deadline_ms = now_ms + a->question.issuer->introspection.timeout_ms;
+	if (now_ms >= a->deadline_ms) {
+		inquiry_leave(&a->inquirer);
+		return false;
+	}
+	r->deadline_ms = now_ms + QUEUE_POLL_MS;
+	if (r->deadline_ms > a->deadline_ms)
+		r->deadline_ms = a->deadline_ms;
+	return true;
+}
+
 static enum ask
 begin(struct request *r, struct errand_hold *hold)
 {
@@ -334,6 +280,10 @@ begin(struct request *r, struct errand_hold *hold)
 	switch (introspector_begin(r->gate->introspector, &a->question, hold, &a->inquirer, r)) {
 	case INTROSPECTOR_BEGUN:
 		return ASK_WAIT;
+	case INTROSPECTOR_QUEUED:
+		if (wait_for_place(r))
+			return ASK_WAIT;
+		/* fall through */
 	case INTROSPECTOR_BUSY:
 		note_outcome(a, ASKING_BUSY, VERDICT_INTROSPECTION_BUSY);
 		break;
@@ -379,6 +329,8 @@ go_on(struct request *r)
 
 		if (a->inquirer.end == INQUIRY_UNDER_WAY)
 			return STEP_WAIT;
+		/* of those that wait for a place, too */
+		inquiry_leave(&a->inquirer);
 		if (a->inquirer.end != INQUIRY_NONE)
 			result = take_end(r);
 		if (result == ASK_WAIT && (result = ask(r)) == ASK_WAIT)
@@ -424,7 +376,7 @@ ask_one(struct request *r, const struct config_issuer *issuer, const struct fact
 	if (a == NULL)
 		return STEP_NEXT;
 	put_question(&a->question, r, issuer, f);
-	if (f != NULL && may_be_stale(r, issuer, f)) {
+	if (f != NULL && staleness_may_do(r, issuer, f)) {
 		a->stale = f;
 		a->stale_issuer = issuer;
 	}
@@ -451,12 +403,13 @@ weigh(struct request *r, const struct config_issuer *issuer, const struct facts 
 	struct question q;
 
 	if (!accepts(r, issuer))
-		return is_verified(f) ? STEP_NEXT : ask_all(r);
-	if (is_fresh(r, issuer, f)) {
+		return facts_are_verified(f) ? STEP_NEXT : ask_all(r);
+	if (staleness_is_fresh(r, issuer, f)) {
 		renew_unseen(r, issuer, f);
 		return STEP_NEXT;
 	}
-	if (!may_be_stale(r, issuer, f) || !introspector_in_trouble(r->gate->introspector, issuer))
+	if (!staleness_may_do(r, issuer, f) ||
+	    !introspector_in_trouble(r->gate->introspector, issuer))
 		return ask_one(r, issuer, f);
 	/* it is known not to answer: the next try needs no request that waits for it */
 	put_question(&q, r, issuer, f);

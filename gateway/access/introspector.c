@@ -213,8 +213,12 @@ introspector_begin(struct introspector *in, const struct question *q, struct err
 	    r != NULL ? RESPONDENT_KNOWN : RESPONDENT_UNSEEN;
 	struct inquiry *i = NULL;
 
-	if (!respondent_enter(whom, cause)) {
+	enum respondent_entry entry = respondent_enter(whom, cause);
+	if (entry != RESPONDENT_ENTERED) {
 		errand_release(in->gate, hold);
+		if (entry == RESPONDENT_NO_PLACE && r != NULL && respondent_queue(whom, who, r))
+			return INTROSPECTOR_QUEUED;
+		respondent_count(whom, RESPONDENT_BUSY);
 		return INTROSPECTOR_BUSY;
 	}
 	if ((i = inquiry_new(in, whom, q, run)) == NULL ||

@@ -6,7 +6,8 @@
  * request at all. Over all workers there is one inquiry per token and issuer at a time (a lease:
  * request/errand.h), and of each issuer at most introspection.calls, of which tokens that nobody
  * knows may take three quarters, and no more than introspection.rate: a flood of them holds up
- * nothing that is known. Nor do questions that nobody waits for take the last eighth.
+ * nothing that is known. A request that finds no place waits for one, up to introspection.timeout,
+ * unless too many do. Nor do questions that nobody waits for take the last eighth.
  *
  * What an answer says goes into the caches first and is then told to whoever waits. An error is no
  * answer: whoever waits is told so, nothing is remembered, and the issuer is spared questions in
@@ -42,7 +43,8 @@ bool introspector_join(struct introspector *in, const struct question *q, struct
 
 enum introspector_result {
 	INTROSPECTOR_BEGUN,	/* and joined */
-	INTROSPECTOR_BUSY,	/* as many as may be are under way, or were in this time */
+	INTROSPECTOR_QUEUED,	/* all places are taken: to be begun again when woken, or soon */
+	INTROSPECTOR_BUSY,	/* as many as may be wait, or were asked about in this time */
 	INTROSPECTOR_FAILED,	/* it can't be asked */
 };
 /*

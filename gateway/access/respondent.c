@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/access/inquiry.h"
 #include "gateway/access/limit.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
@@ -21,6 +22,7 @@
 #define FORM_FIXED	64	/* names of parameters */
 #define SLOT_KIND	UINT64_C(0x696e74726f73)	/* no issuer's slot is named so */
 #define RATE_NAME	"introspection"
+#define QUEUE_MAX	256	/* requests of one worker that wait for a place */
 
 /* The cell of a limit that all workers share; no route's name begins so. */
 static uint64_t
@@ -95,6 +97,8 @@ respondent_open(struct respondent *r, struct gate *g, const struct config_issuer
 void
 respondent_close(struct respondent *r)
 {
+	while (r->queue != NULL)
+		inquiry_leave(r->queue);
 	proof_close(&r->proof);
 }
 
@@ -112,12 +116,11 @@ is_within_rate(struct respondent *r)
 
 /* Strangers leave room for tokens that are known, and whoever does not wait for those who do. */
 static bool
-has_place(struct respondent *r, enum respondent_cause cause)
+has_place(const struct respondent *r, enum respondent_cause cause)
 {
 	switch (cause) {
 	case RESPONDENT_STRANGER:
-		return r->taken < r->places && r->strangers < r->places - r->places / 4 &&
-		    is_within_rate(r);
+		return r->taken < r->places && r->strangers < r->places - r->places / 4;
 	case RESPONDENT_KNOWN:
 		return r->taken < r->places;
 	case RESPONDENT_UNSEEN:
@@ -126,16 +129,30 @@ has_place(struct respondent *r, enum respondent_cause cause)
 	return r->taken < r->places - r->places / 8;
 }
 
-bool
+enum respondent_entry
 respondent_enter(struct respondent *r, enum respondent_cause cause)
 {
-	if (!has_place(r, cause)) {
-		respondent_count(r, RESPONDENT_BUSY);
-		return false;
-	}
+	if (!has_place(r, cause))
+		return RESPONDENT_NO_PLACE;
+	if (cause == RESPONDENT_STRANGER && !is_within_rate(r))
+		return RESPONDENT_TOO_MANY;
 	r->taken++;
 	r->strangers += cause == RESPONDENT_STRANGER;
-	return true;
+	return RESPONDENT_ENTERED;
+}
+
+/* New ones stand in front; the queue is short. */
+static void
+wake_eldest(struct respondent *r)
+{
+	struct inquirer *who = r->queue;
+
+	if (who == NULL)
+		return;
+	while (who->next != NULL)
+		who = who->next;
+	inquiry_leave(who);
+	task_wake(r->gate->loop, who->request->task);
 }
 
 void
@@ -143,6 +160,20 @@ respondent_leave(struct respondent *r, bool stranger)
 {
 	r->taken--;
 	r->strangers -= stranger;
+	wake_eldest(r);
+}
+
+bool
+respondent_queue(struct respondent *r, struct inquirer *who, struct request *request)
+{
+	size_t n = 0;
+
+	for (const struct inquirer *other = r->queue; other != NULL; other = other->next)
+		n++;
+	if (n >= QUEUE_MAX)
+		return false;
+	inquiry_stand(&r->queue, who, request);
+	return true;
 }
 
 bool

@@ -22,6 +22,9 @@
 /* Bytes of the longest URL, with a NUL. */
 #define RESPONDENT_URL	4096
 
+struct inquirer;
+struct request;
+
 struct respondent {
 	struct gate			*gate;
 	const struct config_issuer	*issuer;
@@ -32,6 +35,7 @@ struct respondent {
 	unsigned			 places;	/* for questions under way */
 	unsigned			 taken;
 	unsigned			 strangers;	/* of these, about tokens nobody knows */
+	struct inquirer			*queue;		/* of requests that wait for a place */
 	unsigned			 failures;	/* in a row, about known tokens */
 	uint64_t			 rest_ms;	/* until then nothing in the background */
 	uint64_t			 told_ms;	/* when the log was told last; 0: never */
@@ -68,9 +72,21 @@ enum respondent_cause {
 	RESPONDENT_UNSEEN,	/* a known one, and nobody waits: the last places are not for it */
 };
 
-/* Takes a place for a question; false: there is none. */
-bool respondent_enter(struct respondent *r, enum respondent_cause cause);
+enum respondent_entry {
+	RESPONDENT_ENTERED,
+	RESPONDENT_NO_PLACE,	/* until another question has ended */
+	RESPONDENT_TOO_MANY,	/* strangers, in this time */
+};
+
+/* Takes a place for a question. */
+enum respondent_entry respondent_enter(struct respondent *r, enum respondent_cause cause);
+/* Gives it back; the request that has waited longest for one is woken. */
 void respondent_leave(struct respondent *r, bool stranger);
+/*
+ * Has a request wait for a place; it looks again when woken, and every now and then. False: too
+ * many wait.
+ */
+bool respondent_queue(struct respondent *r, struct inquirer *who, struct request *request);
 /* True while it should be left alone unless a request waits. */
 bool respondent_rests(const struct respondent *r);
 

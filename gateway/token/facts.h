@@ -91,6 +91,13 @@ void facts_identify(struct facts *f, struct span signing_input);
 /* Checks bytes (aligned to 8) that came out of a cache; NULL: no facts of this layout. */
 const struct facts *facts_view(const void *bytes, size_t n);
 
+/* True if a signature shows them; else they are what somebody who was asked has said. */
+static inline bool
+facts_are_verified(const struct facts *f)
+{
+	return f->key != 0;
+}
+
 /* One part; n is 0 when the token does not say. */
 static inline struct span
 facts_get(const struct facts *f, enum facts_name name)
