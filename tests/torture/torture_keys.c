@@ -8,7 +8,7 @@
  * another; and a generation must always name the same bytes, over all slots and all time.
  */
 
-#define ISSUERS 90
+#define ISSUERS (KEYS_SLOTS * 3 / 2)	/* more than there is room for */
 #define SET_BYTES_MAX 3000
 #define GENERATIONS 65536
 

@@ -273,6 +273,9 @@ START_TEST(notices_wake)
 	set_up();
 	db_listen(db, "gatehouse_feed", &waker);
 	wait_until_up();
+	/* it listens as soon as it is up, or a little later */
+	for (int i = 0; i < 200 && wakes < 1; i++)
+		turn_for(10);
 	ck_assert_uint_eq(wakes, 1);
 	db_execute("NOTIFY gatehouse_feed");
 	for (int i = 0; i < 200 && wakes < 2; i++)
