@@ -234,7 +234,10 @@ respondent_fault(const struct fetch_result *result, char *room, size_t size)
 		return result->reason;
 	if (result->status == 200)
 		return NULL;
-	if (result->status == 400 || result->status == 401 || result->status == 403)
+	if (result->status == 400)
+		snprintf(room, size, "it does not take the question (status 400): it may know "
+		    "no tokens of this kind; else see introspection.auth and client_id");
+	else if (result->status == 401 || result->status == 403)
 		snprintf(room, size, "it refuses us with status %u: see introspection.auth, "
 		    "client_id, and the secret or key", result->status);
 	else if (result->status >= 300 && result->status < 400)
