@@ -134,11 +134,11 @@ add_form(struct explain *e, uint8_t id[UUID_SIZE])
 		return false;
 	}
 	row = explain_row(e, "tag", EXPLAIN_PASSED);
-	text_str(&row->expected, "made with the configured encryption_key");
-	bool made = seal_derive(service->encryption_key, SEAL_OPAQUE_TOKENS, &key) &&
+	text_str(&row->expected, "made for the configured issuer with its encryption_key");
+	bool made = opaque_derive_key(span_of(service->issuer), service->encryption_key, &key) &&
 	    opaque_read(OPAQUE_ACCESS, e->token, &key, id);
 	seal_forget(&key);
-	text_str(&row->found, made ? "that" : "made up, or with another key");
+	text_str(&row->found, made ? "that" : "made up, or of another issuer or key");
 	if (!made)
 		explain_fail(row, VERDICT_UNKNOWN_TOKEN);
 	return made;

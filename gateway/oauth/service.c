@@ -7,6 +7,7 @@
 #include "gateway/db/batch.h"
 #include "gateway/oauth/client_book.h"
 #include "gateway/token/alg.h"
+#include "gateway/token/opaque.h"
 
 /* The last two are those of exchanged tokens only. */
 static const enum value_type token_columns[] = {
@@ -50,9 +51,7 @@ service_open(struct gate *gate)
 	if (s->token_endpoint.p == NULL || s->book == NULL || s->tools == NULL ||
 	    s->values == NULL || s->tokens == NULL || s->exchanged == NULL ||
 	    !seal_derive(config->encryption_key, SEAL_REFRESH_TOKENS, &s->refresh_key) ||
-	    /* what was revoked was so by this issuer's name, and no row says whose it is */
-	    !seal_derive_for(s->issuer, config->encryption_key, SEAL_OPAQUE_TOKENS,
-	    &s->opaque_key)) {
+	    !opaque_derive_key(s->issuer, config->encryption_key, &s->opaque_key)) {
 		log_error("the token service can't be opened: out of memory, or OpenSSL fails");
 		service_close(&s);
 	} else {

@@ -21,6 +21,12 @@ static const char *const prefixes[] = {
 };
 
 bool
+opaque_derive_key(struct span issuer, struct span secret, struct seal_key *key)
+{
+	return seal_derive_for(issuer, secret, SPAN("opaque tokens"), key);
+}
+
+bool
 opaque_begins(enum opaque_kind kind, struct span text)
 {
 	return text.n >= PREFIX && memcmp(text.p, prefixes[kind], PREFIX) == 0;

@@ -29,10 +29,16 @@ enum opaque_kind {
 	OPAQUE_REFRESH,
 };
 
+/*
+ * Derives the key of an issuer's tags from config_token_service.encryption_key; wipe it with
+ * seal_forget when done. It is the issuer's, since a token is revoked by its issuer's name and no
+ * row says whose it is: under another name the token would live again. False if OpenSSL can't.
+ */
+bool opaque_derive_key(struct span issuer, struct span secret, struct seal_key *key);
 /* True if the text begins as tokens of this kind do, whatever follows: it is no JWT then. */
 bool opaque_begins(enum opaque_kind kind, struct span text);
 /*
- * Reads the id out of a well-formed token of this kind, made with this key (SEAL_OPAQUE_TOKENS;
+ * Reads the id out of a well-formed token of this kind, made with this key (opaque_derive_key;
  * NULL: whatever it was made with); false if it is none.
  */
 bool opaque_read(enum opaque_kind kind, struct span text, const struct seal_key *key,

@@ -23,7 +23,6 @@
 /* The purposes there are. */
 #define SEAL_SIGNING_KEYS	SPAN("signing keys")
 #define SEAL_REFRESH_TOKENS	SPAN("refresh tokens")
-#define SEAL_OPAQUE_TOKENS	SPAN("opaque tokens")	/* of one issuer: seal_derive_for() */
 
 struct seal_key {
 	uint8_t	bytes[SEAL_KEY_SIZE];

@@ -28,7 +28,7 @@ START_TEST(keys_are_derived_by_hkdf)
 	hex_encode(key.bytes, sizeof(key.bytes), text);
 	ck_assert_span(span_make(text, sizeof(text)),
 	    SPAN("55fd1c7498f286a8ab2d0a3f83f86fac9381912c167c3d2241d55f43ea4bbeda"));
-	ck_assert(seal_derive_for(SPAN("https://gate.test"), SECRET, SEAL_OPAQUE_TOKENS, &key));
+	ck_assert(seal_derive_for(SPAN("https://gate.test"), SECRET, SPAN("opaque tokens"), &key));
 	hex_encode(key.bytes, sizeof(key.bytes), text);
 	ck_assert_span(span_make(text, sizeof(text)),
 	    SPAN("d18d2476c459c261b50fa1556eb3013ac86f4f75302bf2b70f7d404559fba282"));
