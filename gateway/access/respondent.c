@@ -290,3 +290,9 @@ respondent_count(const struct respondent *r, enum respondent_result result)
 
 	metric_count(METRIC_INTROSPECTIONS, r->label, metric_name(span_of(names[result])));
 }
+
+void
+respondent_time(const struct respondent *r, uint64_t us)
+{
+	metric_time_us(METRIC_INTROSPECTION_DURATION, us, r->label);
+}

@@ -102,5 +102,7 @@ const char *respondent_fault(const struct fetch_result *result, char *room, size
 void respondent_answered(struct respondent *r);
 void respondent_failed(struct respondent *r, bool stranger, const char *reason);
 void respondent_count(const struct respondent *r, enum respondent_result result);
+/* How long a question took that was asked, whatever came of it. */
+void respondent_time(const struct respondent *r, uint64_t us);
 
 #endif

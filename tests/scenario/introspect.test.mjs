@@ -37,6 +37,8 @@ test('an opaque token passes when its issuer says so, and its facts reach the ba
     await gw.metric('gatehouse_introspections_total{issuer="main",result="active"}'),
     1,
   );
+  const timed = 'gatehouse_introspection_duration_seconds_count{issuer="main"}';
+  assert.equal(await gw.metric(timed), 1);
 });
 
 test('what its issuer does not know is refused, and asked about again after negative_ttl', async (t) => {
