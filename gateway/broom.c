@@ -6,7 +6,6 @@
 #include "gateway/base/clock.h"
 #include "gateway/db/db.h"
 #include "gateway/db/value.h"
-#include "shm/set.h"
 
 #define ROUND_MS	5000	/* between two rounds through the tables */
 #define PAUSE_MS	50	/* between two statements of one round */
@@ -22,7 +21,6 @@ static const enum sql statements[] = {
 
 struct broom {
 	struct loop		*loop;
-	const struct shared	*shared;
 	struct db		*db;
 	struct task		 task;
 	struct db_query		 query;
@@ -33,11 +31,6 @@ struct broom {
 static void
 sweep(struct broom *b)
 {
-	if (b->next == 0) {
-		set_sweep(b->shared->revocations, (uint64_t)loop_wall_s(b->loop));
-		set_sweep(b->shared->replays, (uint64_t)loop_wall_s(b->loop));
-		set_sweep(b->shared->inactive, (uint64_t)loop_wall_s(b->loop));
-	}
 	b->query = (struct db_query){ .statement = statements[b->next], .task = &b->task };
 	b->sweeping = true;
 }
@@ -78,14 +71,13 @@ run(struct loop *loop, struct task *task)
 }
 
 struct broom *
-broom_new(struct loop *loop, const struct shared *shared, struct db *db)
+broom_new(struct loop *loop, struct db *db)
 {
 	struct broom *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
 	b->loop = loop;
-	b->shared = shared;
 	b->db = db;
 	task_init(&b->task, run);
 	task_deadline(loop, &b->task, loop_now_ms(loop) + ROUND_MS);

@@ -1,22 +1,20 @@
 /*
- * The broom: takes away what has expired, little by little.
+ * The broom: takes away what has expired in the database, little by little.
  *
- * In shared memory, revocations whose last token is gone, and used assertions that have expired.
- * In the database, rows of expired tokens, refresh tokens with their families, and revocations, at
- * most a thousand a statement with a pause between, so that no lock is held for long; of all nodes
- * one sweeps at a time.
+ * Rows of expired tokens, refresh tokens with their families, and revocations, at most a thousand a
+ * statement with a pause between, so that no lock is held for long; of all nodes one sweeps at a
+ * time.
  */
 #ifndef GATEWAY_BROOM_H
 #define GATEWAY_BROOM_H
 
-#include "gateway/base/shared.h"
 #include "gateway/loop/loop.h"
 
 struct broom;
 struct db;
 
 /* Begins; what is given outlives it. NULL without memory. */
-struct broom *broom_new(struct loop *loop, const struct shared *shared, struct db *db);
+struct broom *broom_new(struct loop *loop, struct db *db);
 /* Ends it; NULL is fine; the pointer becomes NULL. */
 void broom_free(struct broom **broom);
 

@@ -15,9 +15,11 @@
 #include "gateway/token/signer.h"
 #include "shm/board.h"
 #include "shm/keys.h"
+#include "shm/set.h"
 #include "upstream/probe.h"
 
 #define LEAVE_MAX_MS	1000	/* for open connections of the admin listener */
+#define SWEEP_MS	5000	/* between two rounds through the shared sets */
 
 enum keeper_state {
 	KEEPER_STARTING,
@@ -44,6 +46,7 @@ struct keeper {
 	struct task		 bell;
 	struct watch		 bell_watch;
 	struct task		 beat;
+	struct task		 sweep;
 	struct turn_end		 turn_end;
 };
 
@@ -109,6 +112,22 @@ run_beat(struct loop *loop, struct task *task)
 
 	look_for_wishes(k);
 	task_deadline(loop, task, loop_now_ms(loop) + PROCESS_BEAT_MS);
+}
+
+/* Takes what has expired out of the shared sets. */
+static void
+run_sweep(struct loop *loop, struct task *task)
+{
+	struct keeper *k = (struct keeper *)((char *)task - offsetof(struct keeper, sweep));
+	const struct shared *shared = k->process->shared;
+	uint64_t now_s = (uint64_t)loop_wall_s(loop);
+
+	set_sweep(shared->revocations, now_s);
+	set_sweep(shared->replays, now_s);
+	set_sweep(shared->inactive, now_s);
+	if (set_outlive(shared->inactive, now_s))
+		log_notice("every token that shared_memory.inactive had no room for has expired");
+	task_deadline(loop, task, loop_now_ms(loop) + SWEEP_MS);
 }
 
 static bool
@@ -253,8 +272,10 @@ listen_to_others(struct keeper *k)
 	task_init(&k->orders, run_orders);
 	task_init(&k->bell, run_bell);
 	task_init(&k->beat, run_beat);
+	task_init(&k->sweep, run_sweep);
 	loop_at_turn_end(k->loop, &k->turn_end, end_turn, k);
 	run_beat(k->loop, &k->beat);
+	run_sweep(k->loop, &k->sweep);
 	return loop_watch_level(k->loop, &k->orders_watch, k->process->orders, false, &k->orders) &&
 	    loop_watch_level(k->loop, &k->bell_watch, k->process->bell, false, &k->bell);
 }

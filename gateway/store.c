@@ -41,7 +41,7 @@ store_new(struct loop *loop, const struct process *p, struct alg_tools *tools)
 		task_init(&s->news, run_news);
 		db_listen(s->db, CHANNEL, &s->news);
 		s->feed = feed_new(loop, config, p->shared, s->db);
-		s->broom = broom_new(loop, p->shared, s->db);
+		s->broom = broom_new(loop, s->db);
 		if (config->token_service != NULL)
 			s->own_keys = own_keys_new(loop, config, p->shared, tools, s->db);
 	}

@@ -53,6 +53,9 @@ struct set {
 	_Alignas(64) _Atomic uint64_t entries;
 	_Atomic uint64_t doubts;  /* how often the set became unsure */
 	_Atomic uint64_t settled; /* which of these is settled, and those before it */
+	_Atomic uint64_t latest_s; /* the latest expiry of all that was ever put */
+	_Atomic uint64_t outlived; /* the doubt to be outlived, and until when that takes */
+	_Atomic uint64_t outlived_s;
 };
 
 struct home {
@@ -155,6 +158,17 @@ spill_max(const struct set *set)
 	return set->buckets_n > SPILL_MAX ? SPILL_MAX : (uint32_t)set->buckets_n - 1;
 }
 
+/* The same as raise_to, whoever else raises it. */
+static void
+raise_shared(_Atomic uint64_t *number, uint64_t other)
+{
+	uint64_t seen = atomic_load(number);
+
+	while (seen < other && !atomic_compare_exchange_weak(number, &seen, other))
+		;
+}
+
+/* Under the lock. */
 static void
 raise_to(_Atomic uint64_t *time_s, uint64_t other_s)
 {
@@ -252,6 +266,8 @@ set_put(struct set *set, const uint8_t digest[32], uint64_t before_s, uint64_t e
 
 	if (expires_s <= now_s)
 		return SET_OK;
+	/* before any doubt that may come of this put: set_outlive */
+	raise_shared(&set->latest_s, expires_s);
 	take_lock(set);
 	atomic_store(&set->putting, 1);
 	lock_point("set:put");
@@ -401,11 +417,22 @@ set_doubt(const struct set *set)
 bool
 set_mark_sure(struct set *set, uint64_t doubt)
 {
-	uint64_t settled = atomic_load(&set->settled);
-
-	while (settled < doubt && !atomic_compare_exchange_weak(&set->settled, &settled, doubt))
-		;
+	raise_shared(&set->settled, doubt);
 	return set_doubt(set) == 0;
+}
+
+bool
+set_outlive(struct set *set, uint64_t now_s)
+{
+	uint64_t doubt = set_doubt(set);
+
+	if (doubt == 0)
+		return false;
+	if (atomic_load(&set->outlived) != doubt) {
+		raise_shared(&set->outlived_s, atomic_load(&set->latest_s));
+		atomic_store(&set->outlived, doubt);
+	}
+	return atomic_load(&set->outlived_s) <= now_s && set_mark_sure(set, doubt);
 }
 
 void

@@ -11,7 +11,8 @@
  * full, set_put says SET_FULL, and from then on every "no" becomes SET_UNSURE, which means: ask
  * the database. The set is unsure, too, after a process died inside its lock, since what that one
  * was putting may be recorded elsewhere and nowhere here. Whoever has then put everything again
- * says so with set_mark_sure.
+ * says so with set_mark_sure; where nobody can, set_outlive waits until all that may be lost has
+ * expired.
  *
  * Entries themselves survive any death: each change takes effect by its last store.
  */
@@ -20,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SET_VERSION 1
+#define SET_VERSION 2
 #define SET_ANY_TIME 0 /* revoked whenever it was issued */
 
 struct set;
@@ -94,6 +95,12 @@ uint64_t set_doubt(const struct set *set);
 
 /* Makes the set sure, unless a doubt newer than this one has come up. False if it has. */
 bool set_mark_sure(struct set *set, uint64_t doubt);
+
+/*
+ * Makes the set sure once all that was put before its latest doubt has expired, lost or not; to be
+ * called now and then. True if that was now.
+ */
+bool set_outlive(struct set *set, uint64_t now_s);
 
 /* Tells how full the set is. */
 void set_stats(const struct set *set, struct set_stats *stats);

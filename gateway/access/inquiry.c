@@ -87,6 +87,7 @@ tell(struct inquiry *i, enum inquiry_end end, enum verdict verdict, const struct
 {
 	struct inquirer *who;
 
+	respondent_time(i->whom, clock_us() - i->began_us);
 	while ((who = i->waiting) != NULL) {
 		inquiry_leave(who);
 		who->end = end;
@@ -159,8 +160,9 @@ remember_inactive(const struct inquiry *i, int64_t now_s)
 	    (told_ms != 0 && now_ms < told_ms + TELL_EVERY_MS))
 		return;
 	told_ms = now_ms;
-	log_error("shared_memory.inactive is too small: until a restart every token that is "
-	    "verified here and asked about (validate = \"both\") waits for its first answer");
+	log_error("shared_memory.inactive is too small: until what it holds has expired, every "
+	    "token that is verified here and asked about (validate = \"both\") waits for its "
+	    "first answer");
 }
 
 /* JWTs belong to one issuer; any other token may be another's too. */

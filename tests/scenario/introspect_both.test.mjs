@@ -166,6 +166,19 @@ test('many live tokens are asked about once each in their time', async (t) => {
   tokens.forEach((token) => assert.equal(idp.callsFor(token), 1));
 });
 
+const FULL = /shared_memory.inactive is too small/;
+
+/** Has so many tokens refused, made by `fresh(name)`, that one more is not remembered. */
+async function fill(t, gw, fresh) {
+  const agent = connections(32);
+  t.after(() => agent.destroy());
+  for (let i = 0; i < 40 && !FULL.test(gw.log()); i += 1) {
+    const tokens = await Promise.all(Array.from({ length: 400 }, (_, k) => fresh(`${i}-${k}`)));
+    await Promise.all(tokens.map((token) => get(`${gw.url}/orders`, { token, agent })));
+  }
+  await gw.sees(FULL);
+}
+
 test('where no more can be remembered, a new token waits for its first answer', async (t) => {
   const { idp, gw, ask } = await house(t, {
     accessLog: 'off',
@@ -177,14 +190,7 @@ test('where no more can be remembered, a new token waits for its first answer', 
   idp.know(known);
   assert.equal((await ask(known)).status, 200);
   await until(() => idp.callsFor(known) === 1, 'its question');
-  const full = /shared_memory.inactive is too small/;
-  const agent = connections(32);
-  t.after(() => agent.destroy());
-  for (let i = 0; i < 40 && !full.test(gw.log()); i += 1) {
-    const tokens = await Promise.all(Array.from({ length: 400 }, (_, k) => fresh(`${i}-${k}`)));
-    await Promise.all(tokens.map((token) => get(`${gw.url}/orders`, { token, agent })));
-  }
-  await gw.sees(full);
+  await fill(t, gw, fresh);
   assert.equal((await ask(known)).status, 200);
   const late = await fresh('late');
   idp.know(late);
@@ -194,4 +200,21 @@ test('where no more can be remembered, a new token waits for its first answer', 
   idp.forget(late);
   idp.release();
   assert.equal((await answer).status, 401);
+});
+
+test('and no longer than until what was to be remembered has expired', async (t) => {
+  const { idp, gw, ask } = await house(t, {
+    accessLog: 'off',
+    top: 'shared_memory { inactive = "256K" }',
+  });
+  const exp = Math.floor(Date.now() / 1000) + 20;
+  await fill(t, gw, (i) => mint(key, { jti: `y-${i}`, exp }));
+  const over = /every token that shared_memory.inactive had no room for has expired/;
+  await gw.errors.find((line) => over.test(line), over, 0, 60_000);
+  assert.ok(Date.now() / 1000 >= exp);
+  const late = await mint(key, { jti: 'late' });
+  idp.know(late);
+  idp.hold();
+  assert.equal((await ask(late)).status, 200);
+  idp.release();
 });

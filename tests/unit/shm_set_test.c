@@ -85,6 +85,47 @@ START_TEST(full_makes_it_unsure_and_loses_nothing)
 }
 END_TEST
 
+START_TEST(a_doubt_ends_when_all_that_may_be_lost_has_expired)
+{
+	struct set *set = set_new(100);
+
+	ck_assert(!set_outlive(set, 10));
+	put(set, 1, SET_ANY_TIME, 100, 10);
+	set_mark_unsure(set);
+	ck_assert(!set_outlive(set, 10));
+	/* what is put later is not in doubt */
+	put(set, 2, SET_ANY_TIME, 900, 10);
+	ck_assert(!set_outlive(set, 99));
+	ck_assert_int_eq(has(set, 3, 99), SET_UNSURE);
+	ck_assert(set_outlive(set, 100));
+	ck_assert_int_eq(has(set, 3, 100), SET_NO);
+	ck_assert_int_eq(has(set, 2, 100), SET_YES);
+	ck_assert(!set_outlive(set, 100));
+	/* a doubt on top of another is outlived with all that was put before it */
+	set_mark_unsure(set);
+	ck_assert(!set_outlive(set, 100));
+	put(set, 4, SET_ANY_TIME, 1000, 100);
+	set_mark_unsure(set);
+	ck_assert(!set_outlive(set, 900));
+	ck_assert(!set_outlive(set, 999));
+	ck_assert(set_outlive(set, 1000));
+}
+END_TEST
+
+START_TEST(what_had_no_room_is_outlived)
+{
+	struct set *set = set_new(1000);
+	uint64_t n = 0;
+
+	while (put(set, n, SET_ANY_TIME, 100, 10) == SET_OK)
+		n++;
+	ck_assert_int_eq(put(set, n, SET_ANY_TIME, 200, 10), SET_FULL);
+	ck_assert(!set_outlive(set, 100));
+	ck_assert(!set_outlive(set, 199));
+	ck_assert(set_outlive(set, 200));
+}
+END_TEST
+
 START_TEST(ninety_percent_can_be_used)
 {
 	const uint64_t entries = 100000;
@@ -192,6 +233,6 @@ START_TEST(attaches_to_what_fits)
 END_TEST
 
 MEMORY_RUN("shm_set", an_entry_counts_until_it_expires, putting_again_only_makes_it_stronger,
-    full_makes_it_unsure_and_loses_nothing, ninety_percent_can_be_used,
-    sweeping_frees_the_expired_only, a_death_while_putting_leaves_a_doubt,
+    full_makes_it_unsure_and_loses_nothing, a_doubt_ends_when_all_that_may_be_lost_has_expired,
+    what_had_no_room_is_outlived, ninety_percent_can_be_used, sweeping_frees_the_expired_only, a_death_while_putting_leaves_a_doubt,
     of_all_who_add_one_is_the_first, attaches_to_what_fits)
