@@ -36,7 +36,7 @@ const EVERYBODY = [...PEERS, ...TOKEN_PEERS];
 const POSTGRES = ['psql', '--version'];
 
 /** Not in the short run: on a busy machine they drop connections, which says nothing of us. */
-const SLOW = ['oauth2-server', 'apache'];
+const SLOW = ['oauth2-server', 'apache', 'apache-introspect'];
 
 function pick(all, names, what) {
   return names.split(',').map((name) => {

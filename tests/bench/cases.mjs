@@ -102,7 +102,7 @@ const ROWS = [
     title: 'One cached token, its issuer asked',
     asked: true,
     yard: 'gatehouse',
-    peers: ['nginx', 'gatehouse', 'gatehouse-introspect', 'gatehouse-both'],
+    peers: ['nginx', 'apache-introspect', 'gatehouse', 'gatehouse-introspect', 'gatehouse-both'],
   },
   {
     name: 'introspected-10k',

@@ -140,8 +140,19 @@ const modules = (...names) =>
 
 const APACHE_CLAIMS = 'verify.iss=skip&verify.exp=required&verify.iat=skip';
 
+/* How it verifies tokens: by all keys there are, or by asking the backend, which tells no exp. */
+const byKeys = ({ keys }) =>
+  Object.values(keys.jwk)
+    .map((jwk) => JSON.stringify(jwk).replaceAll('"', '\\"'))
+    .map((jwk) => `  OAuth2TokenVerify jwk "${jwk}" ${APACHE_CLAIMS}`)
+    .join('\n');
+const byAsking = ({ backend }) =>
+  `  OAuth2TokenVerify introspect http://127.0.0.1:${backend}/introspect ` +
+  'introspect.auth=client_secret_basic&client_id=gatehouse&client_secret=of-the-benchmark' +
+  '&verify.iss=skip&verify.exp=skip&verify.iat=skip&expiry=60';
+
 /* The cache is searched from end to end for each token, so it is as large as the case needs. */
-const apache = ({ port, backend, workers, open, keys, item }) => `ServerRoot .
+const apache = ({ port, backend, workers, open, item }, verify) => `ServerRoot .
 ServerName 127.0.0.1
 Listen 127.0.0.1:${port}
 PidFile httpd.pid
@@ -166,10 +177,7 @@ OAuth2TargetPass envvars=Off&headers=On
 <Location "/">
   AuthType oauth2
   Require valid-user
-${Object.values(keys.jwk)
-  .map((jwk) => JSON.stringify(jwk).replaceAll('"', '\\"'))
-  .map((jwk) => `  OAuth2TokenVerify jwk "${jwk}" ${APACHE_CLAIMS}`)
-  .join('\n')}
+${verify}
   ProxyPass "http://127.0.0.1:${backend}/"
 </Location>
 `;
@@ -226,6 +234,13 @@ const asking = (validate, lines) => ({ backend }) => `  validate = "${validate}"
     ${lines}
   }
 `;
+
+const HTTPD = {
+  version: [APACHE, '-v'],
+  command: APACHE,
+  args: () => ['-d', '.', '-f', 'httpd.conf', '-DFOREGROUND'],
+  caches: true,
+};
 
 const GATEHOUSE = {
   version: [BINARY, '-V'],
@@ -292,14 +307,19 @@ export const PEERS = [
     }),
   },
   {
+    ...HTTPD,
     name: 'apache',
     title: 'Apache httpd + mod_oauth2, cache in shared memory',
-    version: [APACHE, '-v'],
-    command: APACHE,
-    args: () => ['-d', '.', '-f', 'httpd.conf', '-DFOREGROUND'],
     refuses: true,
-    caches: true,
-    files: (site) => ({ 'httpd.conf': apache(site) }),
+    files: (site) => ({ 'httpd.conf': apache(site, byKeys(site)) }),
+  },
+  {
+    ...HTTPD,
+    name: 'apache-introspect',
+    title: 'Apache httpd + mod_oauth2, the issuer asked',
+    // this provider calls every token good
+    refuses: false,
+    files: (site) => ({ 'httpd.conf': apache(site, byAsking(site)) }),
   },
   { ...GATEHOUSE, name: 'gatehouse', title: 'Gatehouse, token checked', refuses: true },
   {
