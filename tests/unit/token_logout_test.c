@@ -63,21 +63,8 @@ said_but(const char *name, const char *value)
 		{ "sid", "\"s1\"" }, { "jti", "\"l1\"" }, { "iat", "1799999990" },
 		{ "exp", "1800000110" }, { "events", "{\"" EVENT "\":{}}" },
 	};
-	const char *text = "";
-	bool replaced = false;
 
-	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
-		bool other = strcmp(said[i][0], name) == 0;
-		const char *one = other ? value : said[i][1];
-
-		replaced = replaced || other;
-		if (one != NULL)
-			text = str("%s%s\"%s\":%s", text, text[0] == '\0' ? "" : ",", said[i][0],
-			    one);
-	}
-	if (!replaced && value != NULL)
-		text = str("%s,\"%s\":%s", text, name, value);
-	return str("{%s}", text);
+	return object_but(said, sizeof(said) / sizeof(said[0]), name, value);
 }
 
 static enum verdict

@@ -217,6 +217,27 @@ token_of(const struct test_signer *s, const char *alg, const char *header, const
 	return str("%s.%s", text, b64(signature.p, signature.n));
 }
 
+/* A JSON object of these members, with one of them of another value (JSON; NULL: without it). */
+__attribute__((unused)) static const char *
+object_but(const char *const (*members)[2], size_t n, const char *name, const char *value)
+{
+	const char *text = "";
+	bool replaced = false;
+
+	for (size_t i = 0; i < n; i++) {
+		bool other = strcmp(members[i][0], name) == 0;
+		const char *said = other ? value : members[i][1];
+
+		replaced = replaced || other;
+		if (said != NULL)
+			text = str("%s%s\"%s\":%s", text, text[0] == '\0' ? "" : ",",
+			    members[i][0], said);
+	}
+	if (!replaced && value != NULL)
+		text = str("%s,\"%s\":%s", text, name, value);
+	return str("{%s}", text);
+}
+
 /* The claims of a good token, with one of them of another value (JSON; NULL: without it). */
 __attribute__((unused)) static const char *
 claims_but(const char *name, const char *value)
@@ -227,20 +248,8 @@ claims_but(const char *name, const char *value)
 		{ "jti", "\"j1\"" }, { "iat", str("%lld", (long long)NOW - 60) },
 		{ "exp", str("%lld", (long long)NOW + 300) },
 	};
-	const char *text = "";
-	bool replaced = false;
 
-	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
-		bool other = strcmp(claims[i][0], name) == 0;
-		const char *said = other ? value : claims[i][1];
-		replaced = replaced || other;
-		if (said != NULL)
-			text = str("%s%s\"%s\":%s", text, text[0] == '\0' ? "" : ",", claims[i][0],
-			    said);
-	}
-	if (!replaced && value != NULL)
-		text = str("%s,\"%s\":%s", text, name, value);
-	return str("{%s}", text);
+	return object_but(claims, sizeof(claims) / sizeof(claims[0]), name, value);
 }
 
 /* Zeroed, shared memory as a region gives it. */
