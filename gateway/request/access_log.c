@@ -19,6 +19,8 @@
 #define VALUE_SHOWN	((size_t)512)		/* of any other value in it */
 #define WRITE_AT	((size_t)16 * 1024)
 #define PATIENCE_MS	100
+#define RETRY_MS	10			/* for a reader that has no room */
+#define LAST_MS		200			/* the same, when the log is closed */
 #define PIPE_PIECE	((size_t)4096)		/* a pipe that polls writable takes this much */
 
 struct access_log {
@@ -82,19 +84,6 @@ access_log_open(struct loop *loop, const char *path, unsigned worker)
 }
 
 void
-access_log_close(struct access_log **log)
-{
-	if (*log == NULL)
-		return;
-	access_log_flush(*log);
-	task_end((*log)->loop, &(*log)->task);
-	if ((*log)->fd >= 0)
-		close((*log)->fd);
-	free(*log);
-	*log = NULL;
-}
-
-void
 access_log_reopen(struct access_log *log)
 {
 	access_log_flush(log);
@@ -140,13 +129,43 @@ access_log_flush(struct access_log *log)
 
 		if (put < 0 && errno == EINTR)
 			continue;
-		if (put <= 0)
+		if (put < 0 && errno == EAGAIN)
 			break;
+		if (put <= 0) {
+			drop_lines(p, left);
+			left = 0;
+			break;
+		}
 		p += put;
 		left -= (size_t)put;
 	}
-	drop_lines(p, left);
-	log->n = 0;
+	memmove(log->bytes, p, left);
+	log->n = left;
+	if (left > 0)
+		task_deadline(log->loop, &log->task, loop_now_ms(log->loop) + RETRY_MS);
+}
+
+void
+access_log_close(struct access_log **closed)
+{
+	struct access_log *log = *closed;
+	uint64_t end_ms = clock_ms() + LAST_MS;
+	struct pollfd ready;
+
+	*closed = NULL;
+	if (log == NULL)
+		return;
+	access_log_flush(log);
+	while (log->n > 0 && clock_ms() < end_ms) {
+		ready = (struct pollfd){ log->fd, POLLOUT, 0 };
+		poll(&ready, 1, RETRY_MS);
+		access_log_flush(log);
+	}
+	drop_lines(log->bytes, log->n);
+	task_end(log->loop, &log->task);
+	if (log->fd >= 0)
+		close(log->fd);
+	free(log);
 }
 
 /* Milliseconds with three digits behind the point, without floating point. */
@@ -250,6 +269,10 @@ access_log_write(struct access_log *log, const struct request *r, uint64_t durat
 		task_deadline(log->loop, &log->task, loop_now_ms(log->loop) + PATIENCE_MS);
 	if (ROOM - log->n < LINE_ROOM)
 		access_log_flush(log);
+	if (ROOM - log->n < LINE_ROOM) {
+		metric_add(METRIC_LOG_DROPPED, 1, 0);
+		return;
+	}
 	struct text t = { log->bytes + log->n, 0, LINE_ROOM, false };
 	clock_iso(time, clock_wall_us());
 	text_put(&t, SPAN("{\"time\":\""));

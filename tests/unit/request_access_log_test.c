@@ -159,9 +159,27 @@ START_TEST(goes_on_in_a_new_file)
 }
 END_TEST
 
+/* The log on a pipe of which one end stays here. */
+static struct access_log *
+open_pipe(int ends[2])
+{
+	int saved = dup(STDOUT_FILENO);
+	struct access_log *log;
+
+	loop_set_up();
+	ck_assert_int_eq(pipe(ends), 0);
+	dup2(ends[1], STDOUT_FILENO);
+	log = access_log_open(loop, "-", 0);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	close(ends[1]);
+	ck_assert_ptr_nonnull(log);
+	return log;
+}
+
 START_TEST(a_full_disk_or_pipe_costs_no_time)
 {
-	int ends[2], saved = dup(STDOUT_FILENO);
+	int ends[2];
 	struct access_log *log;
 
 	loop_set_up();
@@ -171,19 +189,53 @@ START_TEST(a_full_disk_or_pipe_costs_no_time)
 	for (int i = 0; i < 1000; i++)
 		access_log_write(log, &request, 1);
 	access_log_close(&log);
-	ck_assert_int_eq(pipe(ends), 0);
-	dup2(ends[1], STDOUT_FILENO);
-	log = access_log_open(loop, "-", 0);
-	dup2(saved, STDOUT_FILENO);
+	loop_tear_down();
+	log = open_pipe(ends);
 	for (int i = 0; i < 1000; i++)	/* more than a pipe holds, and nobody reads */
 		access_log_write(log, &request, 1);
 	access_log_close(&log);
 	/* what went in ends with a whole line */
-	close(ends[1]);
 	size_t n = 0;
 	for (ssize_t got; (got = read(ends[0], bytes + n, sizeof(bytes) - n)) > 0; )
 		n += (size_t)got;
 	ck_assert(n > 10000 && bytes[n - 1] == '\n');
+	close(ends[0]);
+	loop_tear_down();
+}
+END_TEST
+
+static size_t
+count_lines(int fd)
+{
+	size_t lines = 0;
+	ssize_t got;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while ((got = read(fd, bytes, sizeof(bytes))) > 0)
+		for (ssize_t i = 0; i < got; i++)
+			lines += bytes[i] == '\n';
+	return lines;
+}
+
+START_TEST(waits_for_a_reader_that_is_busy)
+{
+	int ends[2];
+	struct access_log *log = open_pipe(ends);
+	size_t lines, first;
+
+	receive("");
+	for (lines = 0; lines < 350; lines++)	/* more than a pipe holds, not more than both */
+		access_log_write(log, &request, 1);
+	turn_for(50);
+	first = count_lines(ends[0]);
+	ck_assert_uint_gt(first, 100);
+	ck_assert_uint_lt(first, lines);
+	turn_for(150);
+	ck_assert_uint_eq(first + count_lines(ends[0]), lines);
+	access_log_write(log, &request, 1);
+	access_log_close(&log);
+	ck_assert_uint_eq(count_lines(ends[0]), 1);
+	close(ends[0]);
 	loop_tear_down();
 }
 END_TEST
@@ -207,4 +259,4 @@ END_TEST
 
 SUITE_RUN("request_access_log", tells_what_happened, no_request_hides_behind_its_length,
     is_written_soon_and_at_its_close, goes_on_in_a_new_file, a_full_disk_or_pipe_costs_no_time,
-    may_be_off_or_impossible)
+    waits_for_a_reader_that_is_busy, may_be_off_or_impossible)
